@@ -1,0 +1,26 @@
+/**
+ * Memory that is always there.
+ *
+ * Every input of OpenRisk is capped, so running out of memory means a machine that cannot run it:
+ * these functions log and abort instead of returning NULL. Thread-safe.
+ */
+#ifndef OPENRISK_BASE_MEM_H
+#define OPENRISK_BASE_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
+/** Zeroed; `count * size` is checked for overflow. */
+void *mem_zalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *mem_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
+char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
+char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+/** For `AUTO_FREE char *name = …`: freed when the name goes out of scope. */
+void mem_free_pointer(void *pointer_to_pointer);
+#define AUTO_FREE __attribute__((cleanup(mem_free_pointer)))
+#define CLEANUP(function) __attribute__((cleanup(function)))
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif
