@@ -1,0 +1,421 @@
+#include "store/db.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/engine.h"
+#include "store/queries.h"
+
+/* Statements kept per connection. Lists build texts from filters and sorts; the least recently used
+ * one gives way. */
+enum { STATEMENTS_MAX = 128 };
+
+const char *const scope_names[] = {"risks", "assets", "accounts", NULL};
+
+struct database {
+    const struct db_engine *engine;
+    struct engine_shared *shared;
+};
+
+struct db_statement {
+    struct engine_statement *prepared;
+    char *sql;
+    uint64_t last_used;
+    bool running;
+};
+
+struct db {
+    struct database *database;
+    const struct db_engine *engine;
+    struct engine_conn *conn;
+    enum { IDLE, READING, WRITING } transaction;
+    int64_t now_ms;   /* of the write transaction */
+    unsigned touched; /* scopes that its queries touched so far */
+    uint64_t statements, statement_us;
+    struct db_statement kept[STATEMENTS_MAX];
+    size_t kept_count;
+};
+
+struct db_value db_text_value(const char *text)
+{
+    return text ? (struct db_value){.kind = DB_KIND_TEXT, .text = text} : DB_NULL;
+}
+
+enum status database_new(const char *url, struct database **ret_database, struct err *err)
+{
+    static const struct db_engine *const engines[] = {&sqlite_engine};
+    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+        size_t length = strlen(engines[i]->name);
+        if (strncmp(url, engines[i]->name, length) != 0 || url[length] != ':')
+            continue;
+        struct engine_shared *shared;
+        enum status status = engines[i]->shared_new(url + length + 1, &shared, err);
+        if (status != OK)
+            return status;
+        *ret_database = mem_zalloc(1, sizeof **ret_database);
+        (*ret_database)->engine = engines[i];
+        (*ret_database)->shared = shared;
+        return OK;
+    }
+    return err_set(err, INVALID, "DATABASE_URL", "is not understood: write sqlite:PATH");
+}
+
+void database_free(struct database *database)
+{
+    if (!database)
+        return;
+    database->engine->shared_free(database->shared);
+    free(database);
+}
+
+const char *database_engine_name(const struct database *database)
+{
+    return database->engine->name;
+}
+
+const char *database_path(const struct database *database)
+{
+    return database->engine->path(database->shared);
+}
+
+enum status db_open(struct database *database, struct db **ret_db, struct err *err)
+{
+    struct engine_conn *conn;
+    enum status status = database->engine->open(database->shared, &conn, err);
+    if (status != OK)
+        return status;
+    struct db *db = mem_zalloc(1, sizeof *db);
+    db->database = database;
+    db->engine = database->engine;
+    db->conn = conn;
+    *ret_db = db;
+    return OK;
+}
+
+static void forget(struct db *db, struct db_statement *statement)
+{
+    db->engine->finalize(statement->prepared);
+    free(statement->sql);
+    *statement = (struct db_statement){0};
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    for (size_t i = 0; i < db->kept_count; i++)
+        forget(db, &db->kept[i]);
+    db->engine->rollback(db->conn);
+    db->engine->close(db->conn);
+    free(db);
+}
+
+void db_close_pointer(struct db **db)
+{
+    db_close(*db);
+}
+
+struct engine_conn *db_engine_conn(struct db *db, const struct db_engine *engine)
+{
+    return db->engine == engine ? db->conn : NULL;
+}
+
+enum status db_script(struct db *db, const char *sql, struct err *err)
+{
+    return db->engine->script(db->conn, sql, err);
+}
+
+enum status db_begin_read(struct db *db, struct err *err)
+{
+    assert(db->transaction == IDLE);
+    enum status status = db->engine->begin_read(db->conn, err);
+    if (status == OK)
+        db->transaction = READING;
+    return status;
+}
+
+enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
+{
+    assert(db->transaction == IDLE);
+    enum status status = db->engine->begin_write(db->conn, timeout_ms, err);
+    if (status != OK)
+        return status;
+    db->transaction = WRITING;
+    db->now_ms = now_ms;
+    db->touched = 0;
+    return OK;
+}
+
+/** generation = max(generation + 1, now in µs), for each touched scope, in their order. */
+static enum status bump_generations(struct db *db, struct err *err)
+{
+    for (int scope = 0; scope < SCOPES; scope++) {
+        if (!(db->touched & (1u << scope)))
+            continue;
+        enum status status =
+            db_exec(db, &queries[QUERY_GENERATION_BUMP],
+                    DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(db->now_ms * 1000)), NULL, err);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+enum status db_commit(struct db *db, struct err *err)
+{
+    assert(db->transaction != IDLE);
+    enum status status = db->transaction == WRITING ? bump_generations(db, err) : OK;
+    if (status == OK)
+        status = db->engine->commit(db->conn, err);
+    else
+        db->engine->rollback(db->conn);
+    db->transaction = IDLE;
+    return status;
+}
+
+void db_rollback(struct db *db)
+{
+    db->engine->rollback(db->conn);
+    db->transaction = IDLE;
+}
+
+bool db_in_transaction(const struct db *db)
+{
+    return db->transaction != IDLE;
+}
+
+uint64_t db_statement_count(const struct db *db)
+{
+    return db->statements;
+}
+
+uint64_t db_statement_us(const struct db *db)
+{
+    return db->statement_us;
+}
+
+/** A place for another statement: a free one, or that of the least recently used. */
+static struct db_statement *place(struct db *db)
+{
+    if (db->kept_count < STATEMENTS_MAX)
+        return &db->kept[db->kept_count++];
+    struct db_statement *oldest = NULL;
+    for (size_t i = 0; i < db->kept_count; i++)
+        if (!db->kept[i].running && (!oldest || db->kept[i].last_used < oldest->last_used))
+            oldest = &db->kept[i];
+    assert(oldest); /* nobody nests 128 queries */
+    forget(db, oldest);
+    return oldest;
+}
+
+static enum status find_statement(struct db *db, const char *sql,
+                                  struct db_statement **ret_statement, struct err *err)
+{
+    for (size_t i = 0; i < db->kept_count; i++) {
+        if (strcmp(db->kept[i].sql, sql) == 0) {
+            *ret_statement = &db->kept[i];
+            return OK;
+        }
+    }
+    struct engine_statement *prepared;
+    enum status status = db->engine->prepare(db->conn, sql, &prepared, err);
+    if (status != OK)
+        return status;
+    struct db_statement *statement = place(db);
+    *statement = (struct db_statement){.prepared = prepared, .sql = mem_strdup(sql)};
+    *ret_statement = statement;
+    return OK;
+}
+
+enum status db_select(struct db *db, const struct query *query, const struct db_value *params,
+                      size_t count, struct db_rows *ret_rows, struct err *err)
+{
+    assert(db->transaction != IDLE);
+    assert(query->touches == 0 || db->transaction == WRITING);
+    struct db_statement *statement;
+    enum status status = find_statement(db, query->sql, &statement, err);
+    if (status != OK)
+        return status;
+    assert(!statement->running);
+    status = db->engine->bind(statement->prepared, params, count, err);
+    if (status != OK)
+        return status;
+    statement->running = true;
+    statement->last_used = ++db->statements;
+    db->touched |= query->touches;
+    *ret_rows =
+        (struct db_rows){.db = db, .statement = statement, .started_us = clock_monotonic_us()};
+    return OK;
+}
+
+bool db_next(struct db_rows *rows)
+{
+    if (rows->status != OK || !rows->statement)
+        return false;
+    struct err ignored;
+    enum engine_step step =
+        rows->db->engine->step(rows->statement->prepared, &rows->status, &ignored);
+    return step == ENGINE_ROW;
+}
+
+void db_rows_release(struct db_rows *rows)
+{
+    if (!rows->statement)
+        return;
+    rows->db->engine->reset(rows->statement->prepared);
+    rows->statement->running = false;
+    rows->statement = NULL;
+    rows->db->statement_us += (uint64_t)(clock_monotonic_us() - rows->started_us);
+}
+
+enum status db_end(struct db_rows *rows, struct err *err)
+{
+    enum status status = rows->status;
+    db_rows_release(rows);
+    if (status != OK)
+        err_set(err, status, NULL,
+                status == BUSY          ? "the database is busy; try again"
+                : status == UNAVAILABLE ? "the database cannot be used"
+                                        : "the database refused a statement");
+    return status;
+}
+
+int64_t db_int(const struct db_rows *rows, int column)
+{
+    return rows->db->engine->column_int(rows->statement->prepared, column);
+}
+
+bool db_is_null(const struct db_rows *rows, int column)
+{
+    return rows->db->engine->column_is_null(rows->statement->prepared, column);
+}
+
+const char *db_text(const struct db_rows *rows, int column)
+{
+    return rows->db->engine->column_text(rows->statement->prepared, column);
+}
+
+char *db_text_copy(const struct db_rows *rows, int column, struct arena *arena)
+{
+    return arena_strdup(arena, db_text(rows, column));
+}
+
+enum status db_exec(struct db *db, const struct query *query, const struct db_value *params,
+                    size_t count, int64_t *ret_changed, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    if (db->engine->step(rows.statement->prepared, &status, err) == ENGINE_FAILED)
+        return status;
+    if (ret_changed)
+        *ret_changed = db->engine->changed(db->conn);
+    return OK;
+}
+
+enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,
+                          size_t count, int64_t *ret_value, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    bool found = db_next(&rows);
+    int64_t value = found ? db_int(&rows, 0) : 0;
+    status = db_end(&rows, err);
+    if (status != OK)
+        return status;
+    if (!found)
+        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
+    *ret_value = value;
+    return OK;
+}
+
+enum status db_select_text(struct db *db, const struct query *query, const struct db_value *params,
+                           size_t count, struct arena *arena, char **ret_text, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    bool found = db_next(&rows);
+    char *text = found ? db_text_copy(&rows, 0, arena) : NULL;
+    status = db_end(&rows, err);
+    if (status != OK)
+        return status;
+    if (!found)
+        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
+    *ret_text = text;
+    return OK;
+}
+
+void db_bind_record(const struct field_table *table, const void *record, struct arena *arena,
+                    struct db_value *values)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        switch (field->kind) {
+        case FIELD_TEXT:
+        case FIELD_LONG_TEXT:
+        case FIELD_DATE:
+        case FIELD_OBJECT:
+            values[i] = DB_TEXT(*FIELD_OF(char *, record, field));
+            break;
+        case FIELD_INT:
+        case FIELD_HUNDREDTHS:
+            values[i] = DB_INT(*FIELD_OF(int64_t, record, field));
+            break;
+        case FIELD_TIME:
+            values[i] = DB_INT_OR_NULL(*FIELD_OF(int64_t, record, field));
+            break;
+        case FIELD_BOOL:
+            values[i] = DB_INT(*FIELD_OF(bool, record, field));
+            break;
+        case FIELD_ENUM:
+            values[i] = DB_TEXT(field->names[*FIELD_OF(int, record, field)]);
+            break;
+        case FIELD_TEXTS:
+            values[i] = DB_TEXT(text_join(arena, *FIELD_OF(struct texts, record, field), '\n'));
+            break;
+        }
+    }
+}
+
+void db_read_record(const struct db_rows *rows, int first, const struct field_table *table,
+                    struct arena *arena, void *record)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        int column = first + (int)i;
+        switch (field->kind) {
+        case FIELD_TEXT:
+        case FIELD_LONG_TEXT:
+        case FIELD_DATE:
+        case FIELD_OBJECT:
+            *FIELD_AT(const char *, record, field) = db_text_copy(rows, column, arena);
+            break;
+        case FIELD_INT:
+        case FIELD_HUNDREDTHS:
+        case FIELD_TIME:
+            *FIELD_AT(int64_t, record, field) = db_int(rows, column);
+            break;
+        case FIELD_BOOL:
+            *FIELD_AT(bool, record, field) = db_int(rows, column) != 0;
+            break;
+        case FIELD_ENUM: {
+            int index = text_index(field->names, db_text(rows, column));
+            *FIELD_AT(int, record, field) = index < 0 ? 0 : index;
+            break;
+        }
+        case FIELD_TEXTS:
+            *FIELD_AT(struct texts, record, field) = text_split(arena, db_text(rows, column), '\n');
+            break;
+        }
+    }
+}

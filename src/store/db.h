@@ -1,0 +1,148 @@
+/**
+ * A database connection: statements, rows, transactions. The same for every engine.
+ *
+ * A `struct db` belongs to one thread at a time and is not thread-safe. Statements are prepared
+ * once per connection and kept by their text. SQL texts number parameters $1, $2, …; values go in
+ * in that order, whatever the order in the text.
+ *
+ * Every statement runs inside a transaction that the caller began: a read transaction sees one
+ * snapshot, a write transaction is alone among the writers. db_commit() first bumps the generation
+ * of each scope that its writing queries declare (see store/queries.h), so that no writer can
+ * forget it. db_rollback() is always allowed and never fails.
+ *
+ *     AUTO_ROWS struct db_rows rows = {0};
+ *     enum status status = db_select(db, &queries[QUERY_RISK_BY_REF], DB_PARAMS(DB_INT(ref)),
+ * &rows, err); if (status != OK) return status; while (db_next(&rows)) use(db_int(&rows, 0));
+ *     return db_end(&rows, err);
+ *
+ * Errors: CONFLICT for a violated constraint (field = its column, "title" …), BUSY when a deadline
+ * or the busy timeout passes, UNAVAILABLE when the database is away or full, INTERNAL otherwise;
+ * the engine's own words go to the log, never into `err`.
+ */
+#ifndef OPENRISK_STORE_DB_H
+#define OPENRISK_STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "base/status.h"
+
+struct db;
+struct db_engine;
+struct database;
+
+/** What a cached answer may depend on; a set of these is a scope mask. */
+enum scope { SCOPE_RISKS, SCOPE_ASSETS, SCOPE_ACCOUNTS };
+enum { SCOPES = 3 };
+extern const char *const scope_names[];
+
+enum {
+    READS = 0, /* not a writing query */
+    TOUCHES_RISKS = 1 << SCOPE_RISKS,
+    TOUCHES_ASSETS = 1 << SCOPE_ASSETS,
+    TOUCHES_ACCOUNTS = 1 << SCOPE_ACCOUNTS,
+    TOUCHES_NOTHING = 1 << 30, /* explicit: writes rows that no cached answer shows */
+};
+
+struct query {
+    const char *name; /* for logs and metrics: "risk_by_ref" */
+    const char *sql;
+    unsigned touches; /* the scopes a writing query touches */
+};
+
+enum db_kind { DB_KIND_NULL, DB_KIND_INT, DB_KIND_TEXT };
+struct db_value {
+    enum db_kind kind;
+    int64_t integer;
+    const char *text; /* borrowed until the statement has ended */
+};
+#define DB_NULL ((struct db_value){.kind = DB_KIND_NULL})
+#define DB_INT(value) ((struct db_value){.kind = DB_KIND_INT, .integer = (value)})
+/** NULL is NULL. */
+#define DB_TEXT(value) db_text_value(value)
+struct db_value db_text_value(const char *text);
+/** NULL for 0. */
+#define DB_INT_OR_NULL(value)                                                                      \
+    ((struct db_value){.kind = (value) ? DB_KIND_INT : DB_KIND_NULL, .integer = (value)})
+#define DB_PARAMS(...)                                                                             \
+    ((const struct db_value[]){__VA_ARGS__}),                                                      \
+        (sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value))
+#define DB_NO_PARAMS NULL, 0
+
+/* A database: where it is and what all its connections share. Thread-safe. */
+
+/**
+ * `url`: "sqlite:PATH". Nothing is opened yet. INVALID with field "DATABASE_URL".
+ */
+enum status database_new(const char *url, struct database **ret_database,
+                         struct err *err) MUST_CHECK;
+void database_free(struct database *database); /* all connections are closed; NULL allowed */
+const char *database_engine_name(const struct database *database); /* "sqlite" */
+/** The file of a SQLite database; NULL for other engines. */
+const char *database_path(const struct database *database);
+
+enum status db_open(struct database *database, struct db **ret_db, struct err *err) MUST_CHECK;
+void db_close(struct db *db); /* NULL allowed; rolls back */
+void db_close_pointer(struct db **db);
+#define AUTO_DB __attribute__((cleanup(db_close_pointer)))
+
+enum status db_begin_read(struct db *db, struct err *err) MUST_CHECK;
+/** Waits for other writers up to `timeout_ms`, then BUSY. `now_ms` is the writer's wall clock. */
+enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms,
+                           struct err *err) MUST_CHECK;
+/** On failure the transaction is rolled back, or its fate unknown with UNAVAILABLE. */
+enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
+void db_rollback(struct db *db);
+bool db_in_transaction(const struct db *db);
+
+/** Statements run since the connection was opened; for tests and the log. */
+uint64_t db_statement_count(const struct db *db);
+/** Time spent in statements since then, µs. */
+uint64_t db_statement_us(const struct db *db);
+
+struct db_statement;
+struct db_rows {
+    struct db *db;
+    struct db_statement *statement;
+    enum status status;
+    int64_t started_us;
+};
+
+/** Run a query for its rows. At most one running query per SQL text and connection. */
+enum status db_select(struct db *db, const struct query *query, const struct db_value *params,
+                      size_t count, struct db_rows *ret_rows, struct err *err) MUST_CHECK;
+/** The next row, or the first; false after the last one and on failure. */
+bool db_next(struct db_rows *rows);
+/** End it; tells a failure of db_next(). */
+enum status db_end(struct db_rows *rows, struct err *err) MUST_CHECK;
+void db_rows_release(struct db_rows *rows);
+#define AUTO_ROWS __attribute__((cleanup(db_rows_release)))
+
+int64_t db_int(const struct db_rows *rows, int column); /* 0 for NULL */
+bool db_is_null(const struct db_rows *rows, int column);
+const char *db_text(const struct db_rows *rows, int column); /* valid until db_next; NULL */
+char *db_text_copy(const struct db_rows *rows, int column, struct arena *arena);
+
+/** Run a query that has no rows. `ret_changed` (rows touched) may be NULL. */
+enum status db_exec(struct db *db, const struct query *query, const struct db_value *params,
+                    size_t count, int64_t *ret_changed, struct err *err) MUST_CHECK;
+/** The first column of the first row, NOT_FOUND if there is no row. */
+enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,
+                          size_t count, int64_t *ret_value, struct err *err) MUST_CHECK;
+enum status db_select_text(struct db *db, const struct query *query, const struct db_value *params,
+                           size_t count, struct arena *arena, char **ret_text,
+                           struct err *err) MUST_CHECK;
+
+/* Records and columns: a table's fields in its order are columns in the same order. */
+
+/** Values for all fields of a table, in its order; texts made for the purpose go to `arena`. */
+void db_bind_record(const struct field_table *table, const void *record, struct arena *arena,
+                    struct db_value *values);
+/** Read columns `first`, `first` + 1, … into a record. Texts are copied into `arena`. */
+void db_read_record(const struct db_rows *rows, int first, const struct field_table *table,
+                    struct arena *arena, void *record);
+
+#endif

@@ -1,0 +1,65 @@
+/**
+ * What a database engine does for db.c: one struct of functions per engine.
+ *
+ * All are called by the thread that owns the connection. `struct engine_conn` and
+ * `struct engine_statement` are the engine's own. Errors: see store/db.h; an engine logs its own
+ * words and gives `err` only what a client may see.
+ */
+#ifndef OPENRISK_STORE_ENGINE_H
+#define OPENRISK_STORE_ENGINE_H
+
+#include "store/db.h"
+
+struct engine_shared;
+struct engine_conn;
+struct engine_statement;
+
+enum engine_step { ENGINE_ROW, ENGINE_DONE, ENGINE_FAILED };
+
+struct db_engine {
+    const char *name;
+
+    /** What the connections share, from the part of the URL behind "NAME:". */
+    enum status (*shared_new)(const char *location, struct engine_shared **ret_shared,
+                              struct err *err);
+    void (*shared_free)(struct engine_shared *shared);
+    /** The file, NULL if the engine has none. Borrowed. */
+    const char *(*path)(const struct engine_shared *shared);
+
+    enum status (*open)(struct engine_shared *shared, struct engine_conn **ret_conn,
+                        struct err *err);
+    void (*close)(struct engine_conn *conn); /* all statements have been finalized */
+
+    /** For the engine's own scripts (migrations): several statements, no parameters. */
+    enum status (*script)(struct engine_conn *conn, const char *sql, struct err *err);
+
+    enum status (*begin_read)(struct engine_conn *conn, struct err *err);
+    enum status (*begin_write)(struct engine_conn *conn, int timeout_ms, struct err *err);
+    enum status (*commit)(struct engine_conn *conn, struct err *err);
+    void (*rollback)(struct engine_conn *conn); /* also without a transaction */
+
+    enum status (*prepare)(struct engine_conn *conn, const char *sql,
+                           struct engine_statement **ret_statement, struct err *err);
+    void (*finalize)(struct engine_statement *statement);
+    enum status (*bind)(struct engine_statement *statement, const struct db_value *params,
+                        size_t count, struct err *err);
+    /** `ret_status` and `err` only with ENGINE_FAILED. */
+    enum engine_step (*step)(struct engine_statement *statement, enum status *ret_status,
+                             struct err *err);
+    /** Ready to be bound again. */
+    void (*reset)(struct engine_statement *statement);
+    int64_t (*changed)(struct engine_conn *conn); /* rows touched by the last statement */
+
+    int64_t (*column_int)(struct engine_statement *statement, int column);
+    bool (*column_is_null)(struct engine_statement *statement, int column);
+    const char *(*column_text)(struct engine_statement *statement, int column);
+};
+
+extern const struct db_engine sqlite_engine;
+
+/** The connection behind a `struct db`, for what only one engine can do (files.c). */
+struct engine_conn *db_engine_conn(struct db *db, const struct db_engine *engine);
+/** Run an engine's script inside the transaction that is open. */
+enum status db_script(struct db *db, const char *sql, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The lists of the program: what can be filtered and sorted, and how.
+ *
+ * In `walk` a unary + keeps SQLite from taking the column's own index, which would collect.
+ */
+#include "base/mem.h"
+#include "domain/account.h"
+#include "domain/mitigation.h"
+#include "domain/risk.h"
+#include "store/list.h"
+#include "store/queries.h"
+
+#define SPEC_FILTERS(array) .filters = (array), .filter_count = COUNT_OF(array)
+#define SPEC_SORTS(array) .sorts = (array), .sort_count = COUNT_OF(array)
+
+#define LABEL_COLLECT(kind)                                                                        \
+    "ref IN (SELECT risk_ref FROM risk_label WHERE kind = '" kind "' AND label = ?)"
+#define LABEL_WALK(kind)                                                                           \
+    "EXISTS (SELECT 1 FROM risk_label WHERE kind = '" kind "' AND label = ? AND risk_ref = ref)"
+
+static const struct list_filter risk_filters[] = {
+    {"q", LIST_SEARCH,
+     .about = "words, all of which are in title, description, external id or ref; "
+              "one or two characters: the beginning of the title"},
+    {"status", LIST_NAME, "status = ?", "+status = ?", .same_order = "status",
+     .names = risk_status_names, .about = "exact"},
+    {"level", LIST_LEVEL, "score BETWEEN ? AND ?", "+score BETWEEN ? AND ?", .same_order = "score",
+     .names = level_names, .about = "exact"},
+    {"tag", LIST_TEXT, LABEL_COLLECT("tag"), LABEL_WALK("tag"), .about = "has this tag"},
+    {"category", LIST_TEXT, "category = ?", "+category = ?", .about = "exact"},
+    {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .about = "exact"},
+    {"asset_id", LIST_TEXT, "ref IN (SELECT risk_ref FROM risk_asset WHERE asset_id = ?)",
+     "EXISTS (SELECT 1 FROM risk_asset WHERE asset_id = ? AND risk_ref = ref)",
+     .about = "threatens this asset"},
+    {"framework", LIST_TEXT, LABEL_COLLECT("framework"), LABEL_WALK("framework"),
+     .about = "has this framework"},
+    {"min_score", LIST_HUNDREDTHS, "score >= ?", "+score >= ?", .same_order = "score",
+     .about = "at least"},
+    {"max_score", LIST_HUNDREDTHS, "score <= ?", "+score <= ?", .same_order = "score",
+     .about = "at most"},
+    {"review_before", LIST_DATE, "review_date < ?", "+review_date < ?",
+     .about = "to be reviewed before this day"},
+};
+
+static const struct list_sort risk_sorts[] = {
+    {"score", "score", .id_opposite = true},
+    {"title", "title_fold", .text_key = true, .ascending_first = true},
+    {"created_at", "created_at"},
+    {"updated_at", "updated_at"},
+    {"impact", "impact"},
+    {"probability", "probability"},
+    {"status", "status", .text_key = true, .ascending_first = true},
+    {"source", "COALESCE(source, '')", .text_key = true, .ascending_first = true},
+};
+
+const struct list_spec risk_list = {
+    .name = "risk_list",
+    .table = "risk",
+    .columns = risk_columns,
+    .row = "ref",
+    .id = "id",
+    .base = "deleted_at IS NULL",
+    SPEC_FILTERS(risk_filters),
+    SPEC_SORTS(risk_sorts),
+    .total = &queries[QUERY_TALLY_TOTAL],
+};
+
+#define DUE "COALESCE(due_date, '9999-12-31')"
+
+static const struct list_filter mitigation_filters[] = {
+    {"overdue", LIST_FLAG, "status <> 'DONE' AND " DUE " < !",
+     .otherwise = "NOT (status <> 'DONE' AND " DUE " < !)",
+     .about = "due before today and not done"},
+    {"status", LIST_NAME, "status = ?", "+status = ?", .names = mitigation_status_names,
+     .about = "exact"},
+    {"assignee", LIST_TEXT, "assignee = ?", "+assignee = ?", .about = "exact"},
+};
+
+static const struct list_sort mitigation_sorts[] = {
+    {"due_date", DUE, .text_key = true, .ascending_first = true},
+};
+
+const struct list_spec mitigation_list = {
+    .name = "mitigation_list",
+    .table = "mitigation",
+    .columns = mitigation_columns,
+    .row = "id",
+    .id = "id",
+    .base = "hidden = 0",
+    SPEC_FILTERS(mitigation_filters),
+    SPEC_SORTS(mitigation_sorts),
+    .today = true,
+};
+
+static const struct list_filter asset_filters[] = {
+    {"q", LIST_SEARCH_NAME, "instr(name_fold, ?) > 0", .about = "is in the name"},
+    {"criticality", LIST_NAME, "criticality = ?", "+criticality = ?", .names = criticality_names,
+     .about = "exact"},
+    {"type", LIST_TEXT, "type = ?", "+type = ?", .about = "exact"},
+};
+
+static const struct list_sort asset_sorts[] = {
+    {"name", "name_fold", .text_key = true, .ascending_first = true},
+    {"risk_count", "risk_count"},
+    {"updated_at", "updated_at"},
+};
+
+const struct list_spec asset_list = {
+    .name = "asset_list",
+    .table = "asset",
+    .columns = asset_columns,
+    .row = "id",
+    .id = "id",
+    .base = "1 = 1",
+    SPEC_FILTERS(asset_filters),
+    SPEC_SORTS(asset_sorts),
+};
+
+static const struct list_filter user_filters[] = {
+    {"role", LIST_NAME, "role = ?", .names = role_names, .about = "exact"},
+};
+
+static const struct list_sort user_sorts[] = {
+    {"email", "email", .text_key = true, .ascending_first = true},
+};
+
+const struct list_spec user_list = {
+    .name = "user_list",
+    .table = "account",
+    .columns = account_columns,
+    .row = "id",
+    .id = "id",
+    .base = "1 = 1",
+    SPEC_FILTERS(user_filters),
+    SPEC_SORTS(user_sorts),
+};
+
+static const struct list_filter history_filters[] = {
+    {"risk_ref", LIST_NUMBER, "risk_ref = ?", .about = "of one risk", .internal = true},
+};
+
+static const struct list_sort history_sorts[] = {{"seq", "seq"}};
+
+const struct list_spec history_list = {
+    .name = "history_list",
+    .table = "risk_history",
+    .columns = "at, actor_id, actor, action, version, score, status, deleted, changes, "
+               "(SELECT id FROM risk WHERE risk.ref = risk_history.risk_ref), risk_ref, "
+               "(SELECT title FROM risk WHERE risk.ref = risk_history.risk_ref)",
+    .row = "seq",
+    .id = "seq",
+    .base = "1 = 1",
+    SPEC_FILTERS(history_filters),
+    SPEC_SORTS(history_sorts),
+};
+
+static const struct list_filter audit_filters[] = {
+    {"actor", LIST_TEXT, "actor = ?", "+actor = ?", .about = "e-mail address"},
+    {"action", LIST_TEXT, "action = ?", "+action = ?", .about = "exact: POST /risks, login, …"},
+    {"result", LIST_TEXT, "result = ?", "+result = ?", .about = "ok, denied, …"},
+    {"since", LIST_TIME, "at >= ?", "+at >= ?", .about = "at this time or later"},
+    {"until", LIST_TIME, "at < ?", "+at < ?", .about = "before this time"},
+};
+
+static const struct list_sort audit_sorts[] = {{"seq", "seq"}};
+
+const struct list_spec audit_list = {
+    .name = "audit_list",
+    .table = "audit_log",
+    .columns = "at, actor_id, actor, action, target, address, result, detail",
+    .row = "seq",
+    .id = "seq",
+    .base = "1 = 1",
+    SPEC_FILTERS(audit_filters),
+    SPEC_SORTS(audit_sorts),
+};
+
+const struct list_spec *const all_lists[] = {
+    &risk_list, &mitigation_list, &asset_list, &user_list, &history_list, &audit_list, NULL};

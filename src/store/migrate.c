@@ -1,0 +1,157 @@
+#include "store/migrate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/engine.h"
+#include "store/queries.h"
+#include "store/sqlite.h"
+
+/* How long a second starter waits for the one that migrates. */
+enum { MIGRATION_TIMEOUT_MS = 60000 };
+
+int migrate_newest(void)
+{
+    return migrations[migration_count - 1].number;
+}
+
+enum status meta_get(struct db *db, const char *name, struct arena *arena, char **ret_value,
+                     struct err *err)
+{
+    return db_select_text(db, &queries[QUERY_META_GET], DB_PARAMS(DB_TEXT(name)), arena, ret_value,
+                          err);
+}
+
+enum status meta_set(struct db *db, const char *name, const char *value, struct err *err)
+{
+    return db_exec(db, &queries[QUERY_META_SET], DB_PARAMS(DB_TEXT(name), DB_TEXT(value)), NULL,
+                   err);
+}
+
+/** The number of the schema, 0 for an empty database. Inside a transaction. */
+static enum status schema_number(struct db *db, int64_t *ret_number, struct err *err)
+{
+    int64_t tables = 0;
+    enum status status = db_select_int(db, &queries[QUERY_META_EXISTS], DB_NO_PARAMS, &tables, err);
+    if (status != OK)
+        return status;
+    if (tables == 0) {
+        *ret_number = 0;
+        return OK;
+    }
+    AUTO_ARENA struct arena arena;
+    arena_init(&arena);
+    char *text;
+    status = meta_get(db, "schema", &arena, &text, err);
+    if (status != OK)
+        return status;
+    if (!text_to_int(text, ret_number))
+        return err_set(err, INTERNAL, NULL, "the database's schema number is damaged");
+    return OK;
+}
+
+static enum status newer_than_program(int64_t number, struct err *err)
+{
+    return err_set(err, CONFLICT, "DATABASE_URL",
+                   "the database has schema %" PRId64 ", this program knows up to %d: use a newer "
+                   "openrisk, or restore a backup",
+                   number, migrate_newest());
+}
+
+static enum status make_epoch(struct db *db, struct err *err)
+{
+    unsigned char bytes[8];
+    char epoch[2 * sizeof bytes + 1];
+    id_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        static const char hex[] = "0123456789abcdef";
+        epoch[2 * i] = hex[bytes[i] >> 4];
+        epoch[2 * i + 1] = hex[bytes[i] & 15];
+    }
+    epoch[2 * sizeof bytes] = '\0';
+    return meta_set(db, "epoch", epoch, err);
+}
+
+static enum status apply(struct db *db, const struct migration *migration, struct err *err)
+{
+    enum status status = db_script(db, migration->sqlite, err);
+    if (status != OK)
+        return status;
+    if (migration->number == 1) {
+        AUTO_FREE char *mark = mem_format("PRAGMA application_id = %d", SQLITE_APPLICATION_ID);
+        status = db_script(db, mark, err);
+        if (status == OK)
+            status = make_epoch(db, err);
+        if (status != OK)
+            return status;
+    }
+    AUTO_FREE char *number = mem_format("%d", migration->number);
+    log_event(LOG_INFO, "migrated", LOG_INT("schema", migration->number),
+              LOG_TEXT("name", migration->name));
+    return meta_set(db, "schema", number, err);
+}
+
+static enum status apply_missing(struct db *db, struct err *err)
+{
+    int64_t number;
+    enum status status = schema_number(db, &number, err);
+    if (status != OK)
+        return status;
+    if (number > migrate_newest())
+        return newer_than_program(number, err);
+    for (size_t i = 0; i < migration_count; i++) {
+        if (migrations[i].number <= number)
+            continue;
+        status = apply(db, &migrations[i], err);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+enum status migrate_check(struct db *db, struct err *err)
+{
+    int64_t number;
+    enum status status = db_begin_read(db, err);
+    if (status != OK)
+        return status;
+    status = schema_number(db, &number, err);
+    db_rollback(db);
+    if (status != OK)
+        return status;
+    if (number > migrate_newest())
+        return newer_than_program(number, err);
+    if (number < migrate_newest())
+        return err_set(err, CONFLICT, "DATABASE_URL",
+                       number == 0 ? "there is no OpenRisk database: start openrisk serve first"
+                                   : "the database has an older schema: start openrisk serve once");
+    return OK;
+}
+
+enum status migrate(struct db *db, int64_t now_ms, struct err *err)
+{
+    /* Nothing to do is the common case, and needs no write lock. */
+    int64_t number;
+    enum status status = db_begin_read(db, err);
+    if (status != OK)
+        return status;
+    status = schema_number(db, &number, err);
+    db_rollback(db);
+    if (status == OK && number == migrate_newest())
+        return OK;
+    if (status != OK)
+        return status;
+
+    status = db_begin_write(db, now_ms, MIGRATION_TIMEOUT_MS, err);
+    if (status != OK)
+        return status;
+    status = apply_missing(db, err);
+    if (status != OK) {
+        db_rollback(db);
+        return status;
+    }
+    return db_commit(db, err);
+}
