@@ -1,0 +1,224 @@
+#include "service/risk_service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/writer.h"
+#include "store/asset_store.h"
+
+enum status risk_service_get(struct service *service, const char *id_or_ref,
+                             struct risk_page *ret_page, struct err *err)
+{
+    enum status status = db_begin_read(service->db, err);
+    if (status != OK)
+        return status;
+    status = risk_store_page(service->db, id_or_ref, service->arena, ret_page, err);
+    if (status == OK && ret_page->risk.deleted_at)
+        status = err_set(err, NOT_FOUND, NULL, "this risk is deleted; it can be restored");
+    db_rollback(service->db);
+    return status;
+}
+
+enum status risk_service_list(struct service *service, const struct list_request *request,
+                              struct risk_list_page *ret_page, struct err *err)
+{
+    enum status status = db_begin_read(service->db, err);
+    if (status != OK)
+        return status;
+    status = risk_store_list(service->db, request, service->today, service->arena, ret_page, err);
+    db_rollback(service->db);
+    return status;
+}
+
+enum status risk_service_top(struct service *service, size_t most, struct risk **ret_risks,
+                             size_t *ret_count, struct err *err)
+{
+    enum status status = db_begin_read(service->db, err);
+    if (status != OK)
+        return status;
+    status = risk_store_top(service->db, most, service->arena, ret_risks, ret_count, err);
+    db_rollback(service->db);
+    return status;
+}
+
+/** The assets with these ids, in their order. INVALID naming the first that does not exist. */
+static enum status find_assets(struct writer *writer, const struct texts *ids,
+                               struct asset **ret_assets, struct err *err)
+{
+    struct asset *assets = arena_zalloc(writer->arena, ids->count + 1, sizeof *assets);
+    for (size_t i = 0; i < ids->count; i++) {
+        enum status status =
+            asset_store_get(writer->db, ids->items[i], writer->arena, &assets[i], err);
+        if (status == NOT_FOUND) {
+            AUTO_ARENA struct arena arena;
+            arena_init(&arena);
+            return err_set(err, INVALID, arena_format(&arena, "asset_ids[%zu]", i),
+                           "there is no such asset");
+        }
+        if (status != OK)
+            return status;
+    }
+    *ret_assets = assets;
+    return OK;
+}
+
+static enum status create(struct writer *writer, struct risk_change *change,
+                          struct risk_page *ret_page, struct err *err)
+{
+    struct asset *assets = NULL;
+    size_t count = 0;
+    enum status status = OK;
+    if (change->asset_ids) {
+        count = change->asset_ids->count;
+        status = find_assets(writer, change->asset_ids, &assets, err);
+    }
+    if (status == OK)
+        status = writer_create_risk(writer, &change->risk, assets, count, err);
+    if (status == OK)
+        status = risk_store_page(writer->db, change->risk.id, writer->arena, ret_page, err);
+    return status;
+}
+
+enum status risk_service_create(struct service *service, struct risk_change *change,
+                                struct risk_page *ret_page, struct err *err)
+{
+    struct writer writer;
+    enum status status = writer_begin(&writer, service, err);
+    if (status != OK)
+        return status;
+    status = create(&writer, change, ret_page, err);
+    return writer_end(&writer, status, err);
+}
+
+static enum status change_risk(struct writer *writer, const struct risk_page *page,
+                               const struct risk_change *change, struct err *err)
+{
+    struct risk after = page->risk;
+    field_copy_all(&risk_table, change->mask, &after, &change->risk, writer->arena);
+    struct asset *assets = NULL;
+    struct risk_update update = {.page = page, .risk = &after, .action = "updated"};
+    if (change->asset_ids) {
+        enum status status = find_assets(writer, change->asset_ids, &assets, err);
+        if (status != OK)
+            return status;
+        update.assets = assets;
+        update.asset_count = change->asset_ids->count;
+    }
+    return writer_update_risk(writer, &update, err);
+}
+
+enum status risk_service_update(struct service *service, const char *id_or_ref, int64_t if_match,
+                                const struct risk_change *change, struct risk_page *ret_page,
+                                struct err *err)
+{
+    struct writer writer;
+    enum status status = writer_begin(&writer, service, err);
+    if (status != OK)
+        return status;
+    struct risk_page page;
+    status = writer_load(&writer, id_or_ref, if_match, &page, err);
+    if (status == OK)
+        status = change_risk(&writer, &page, change, err);
+    if (status == OK)
+        status = risk_store_page(writer.db, page.risk.id, writer.arena, ret_page, err);
+    return writer_end(&writer, status, err);
+}
+
+static enum status delete_risk(struct writer *writer, const char *id_or_ref, int64_t if_match,
+                               struct err *err)
+{
+    struct risk_page page;
+    enum status status = writer_load(writer, id_or_ref, if_match, &page, err);
+    if (status == OK)
+        status = account_may_delete(writer->service->caller, page.risk.created_by, err);
+    if (status == OK)
+        status = writer_delete_risk(writer, &page, true, err);
+    return status;
+}
+
+enum status risk_service_delete(struct service *service, const char *id_or_ref, int64_t if_match,
+                                struct err *err)
+{
+    struct writer writer;
+    enum status status = writer_begin(&writer, service, err);
+    if (status != OK)
+        return status;
+    status = delete_risk(&writer, id_or_ref, if_match, err);
+    return writer_end(&writer, status, err);
+}
+
+enum status risk_service_restore(struct service *service, const char *id_or_ref,
+                                 struct risk_page *ret_page, struct err *err)
+{
+    struct writer writer;
+    enum status status = writer_begin(&writer, service, err);
+    if (status != OK)
+        return status;
+    struct risk_page page;
+    status = risk_store_page(writer.db, id_or_ref, writer.arena, &page, err);
+    if (status == OK && !page.risk.deleted_at)
+        status = err_set(err, CONFLICT, NULL, "this risk is not deleted");
+    if (status == OK)
+        status = account_may_delete(service->caller, page.risk.created_by, err);
+    if (status == OK)
+        status = writer_delete_risk(&writer, &page, false, err);
+    if (status == OK)
+        status = risk_store_page(writer.db, page.risk.id, writer.arena, ret_page, err);
+    return writer_end(&writer, status, err);
+}
+
+static enum status bulk_one(struct writer *writer, const char *id, const struct risk_change *change,
+                            bool delete_it, struct err *err)
+{
+    struct risk_page page;
+    if (delete_it)
+        return delete_risk(writer, id, 0, err);
+    enum status status = writer_load(writer, id, 0, &page, err);
+    return status == OK ? change_risk(writer, &page, change, err) : status;
+}
+
+enum status risk_service_bulk(struct service *service, struct texts ids,
+                              const struct risk_change *change, bool delete_them,
+                              int64_t *ret_changed, struct err *err)
+{
+    struct writer writer;
+    enum status status = writer_begin(&writer, service, err);
+    if (status != OK)
+        return status;
+    for (size_t i = 0; status == OK && i < ids.count; i++) {
+        status = bulk_one(&writer, ids.items[i], change, delete_them, err);
+        if (status != OK) {
+            char message[ERR_MESSAGE_SIZE];
+            snprintf(message, sizeof message, "%s", err->items[0].message);
+            err_set(err, status, arena_format(service->arena, "ids[%zu]", i), "%s", message);
+        }
+    }
+    writer.target = "";
+    writer.detail =
+        arena_format(service->arena, "%s %zu risks", delete_them ? "deleted" : "set", ids.count);
+    status = writer_end(&writer, status, err);
+    if (status == OK)
+        *ret_changed = (int64_t)ids.count;
+    return status;
+}
+
+enum status risk_service_history(struct service *service, const char *id_or_ref,
+                                 struct list_request *request, struct history_list_page *ret_page,
+                                 struct err *err)
+{
+    enum status status = db_begin_read(service->db, err);
+    if (status != OK)
+        return status;
+    if (id_or_ref) {
+        struct risk risk;
+        status = risk_store_get(service->db, id_or_ref, service->arena, &risk, err);
+        if (status == OK)
+            list_request_filter(request, "risk_ref",
+                                arena_format(service->arena, "%" PRId64, risk.ref));
+    }
+    if (status == OK)
+        status = history_store_list(service->db, request, service->arena, ret_page, err);
+    db_rollback(service->db);
+    return status;
+}
