@@ -1,0 +1,197 @@
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "http/listen.h"
+#include "http/request.h"
+
+enum { LOOP_STACK_BYTES = 256 * 1024 };
+
+static struct connection *connection_of(struct MHD_Connection *library)
+{
+    return MHD_get_connection_info(library, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static enum MHD_Result accept_policy(void *context, const struct sockaddr *peer, socklen_t size)
+{
+    (void)peer, (void)size;
+    struct http_server *server = context;
+    unsigned count = connections_count(&server->connections);
+    return count < server->settings.max_connections ? MHD_YES : MHD_NO;
+}
+
+static void notice_connection(void *context, struct MHD_Connection *library, void **socket_context,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connections_remove(&server->connections, *socket_context);
+        return;
+    }
+    int socket = MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(library, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    *socket_context = connections_add(&server->connections, socket, peer,
+                                      clock_monotonic_ms() + server->settings.idle_timeout_ms);
+}
+
+static void *notice_request_line(void *context, const char *target, struct MHD_Connection *library)
+{
+    return request_new(context, connection_of(library), library, target);
+}
+
+static enum MHD_Result serve(void *context, struct MHD_Connection *library, const char *url,
+                             const char *method, const char *version, const char *bytes,
+                             size_t *length, void **request)
+{
+    (void)context, (void)library, (void)url;
+    return request_serve(*request, method, version, bytes, length);
+}
+
+static void notice_completed(void *context, struct MHD_Connection *library, void **request,
+                             enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)library, (void)code;
+    if (*request)
+        request_end(*request);
+    *request = NULL;
+}
+
+/**
+ * The library's log. Nothing in it is for an operator, but it is the one place that tells of a
+ * refusal by the library itself before its page goes out.
+ */
+static void notice_log(void *context, const char *format, va_list arguments)
+{
+    static const char refusal[] = "Error processing request (HTTP response code is %u";
+    if (strncmp(format, refusal, sizeof refusal - 1) != 0)
+        return;
+    unsigned http_status = va_arg(arguments, unsigned);
+    request_refused_by_library(context, (int)http_status, va_arg(arguments, const char *));
+}
+
+static enum status start_loop(struct http_server *server, int listener,
+                              struct MHD_Daemon **ret_daemon, struct err *err)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_USE_ITC |
+                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (address.ss_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    /* At its own limit a loop would leave clients waiting in the backlog; we close them. */
+    intptr_t never_reached = (intptr_t)server->settings.max_connections + 1;
+    const struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)notice_log, server},
+        {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
+        {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, never_reached, NULL},
+        {MHD_OPTION_THREAD_STACK_SIZE, LOOP_STACK_BYTES, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notice_connection, server},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)notice_request_line, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)notice_completed, server},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, accept_policy, server, serve, server,
+                                                 MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (!daemon)
+        return err_set(err, UNAVAILABLE, NULL, "cannot start an event loop on %s", server->address);
+    int epoll = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    enum status status = connections_pulse(&server->connections, epoll, err);
+    if (status != OK)
+        MHD_stop_daemon(daemon);
+    else
+        *ret_daemon = daemon;
+    return status;
+}
+
+static int64_t shortest_timeout_ms(const struct http_settings *settings)
+{
+    unsigned shortest = settings->idle_timeout_ms;
+    if (settings->request_timeout_ms < shortest)
+        shortest = settings->request_timeout_ms;
+    return settings->reply_timeout_ms < shortest ? settings->reply_timeout_ms : shortest;
+}
+
+static enum status start_loops(struct http_server *server, const int *listeners, struct err *err)
+{
+    unsigned wanted = server->settings.loops;
+    server->daemons = mem_zalloc(wanted, sizeof *server->daemons);
+    for (; server->loops < wanted; server->loops++) {
+        enum status status =
+            start_loop(server, listeners[server->loops], &server->daemons[server->loops], err);
+        if (status != OK) {
+            /* Whether the library closes a socket it was given is not said. */
+            for (unsigned i = server->loops + 1; i < wanted; i++)
+                close(listeners[i]);
+            return status;
+        }
+    }
+    return OK;
+}
+
+enum status http_server_start(const struct http_settings *settings, const struct http_app *app,
+                              struct http_server **ret_server, struct err *err)
+{
+    struct http_server *server = mem_zalloc(1, sizeof *server);
+    server->app = *app;
+    server->settings = *settings;
+    enum status status = connections_init(&server->connections, shortest_timeout_ms(settings), err);
+    if (status != OK) {
+        free(server);
+        return status;
+    }
+    AUTO_FREE int *listeners = mem_zalloc(settings->loops, sizeof *listeners);
+    status = listen_open(settings->listen, settings->loops, listeners, server->address,
+                         sizeof server->address, err);
+    if (status == OK)
+        status = start_loops(server, listeners, err);
+    if (status != OK) {
+        http_server_free(server);
+        return status;
+    }
+    *ret_server = server;
+    return OK;
+}
+
+const char *http_server_address(const struct http_server *server)
+{
+    return server->address;
+}
+
+void http_server_drain(struct http_server *server, int64_t deadline_ms)
+{
+    if (!server->daemons)
+        return;
+    atomic_store(&server->draining, true);
+    AUTO_FREE int *listeners = mem_zalloc(server->loops, sizeof *listeners);
+    for (unsigned i = 0; i < server->loops; i++) {
+        /* An event loop may be about to accept on it, so it is closed only after the loop. */
+        listeners[i] = MHD_quiesce_daemon(server->daemons[i]);
+        shutdown(listeners[i], SHUT_RDWR);
+    }
+    /* All connections are gone before the library stops: it aborts if one is suspended, and 0.9.75
+     * crashes when a request that it would refuse by itself comes while it stops. */
+    connections_drain(&server->connections, deadline_ms);
+    for (unsigned i = 0; i < server->loops; i++) {
+        MHD_stop_daemon(server->daemons[i]);
+        close(listeners[i]);
+    }
+    free(server->daemons);
+    server->daemons = NULL;
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (!server)
+        return;
+    http_server_drain(server, clock_monotonic_ms());
+    connections_release(&server->connections);
+    free(server);
+}
