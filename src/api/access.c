@@ -1,0 +1,128 @@
+/*
+ * Who asks, and may they: tokens, the session cookie, where a browser comes from.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "api/internal.h"
+#include "service/account_service.h"
+
+const char *access_cookie_name(const struct api *api)
+{
+    const char *url = api->settings.public_url;
+    bool https = url && strncmp(url, "https://", 8) == 0;
+    return https ? "__Host-openrisk_session" : "openrisk_session";
+}
+
+void access_set_cookie(struct call *call, const char *token)
+{
+    const char *name = access_cookie_name(call->api);
+    bool secure = strncmp(name, "__Host-", 7) == 0;
+    int64_t seconds = token ? SESSION_MS / 1000 : 0;
+    http_add_header(call->request, "Set-Cookie",
+                    arena_format(http_arena(call->request),
+                                 "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s", name,
+                                 token ? token : "", (long long)seconds, secure ? "; Secure" : ""));
+}
+
+enum status access_find_token(struct passage *passage, struct err *err)
+{
+    const char *header = http_header(passage->request, "Authorization");
+    if (header) {
+        if (strncasecmp(header, "Bearer ", 7) != 0 || !header[7])
+            return err_set(err, UNAUTHENTICATED, NULL,
+                           "the Authorization header must be: Bearer TOKEN");
+        passage->token = header + 7;
+        return OK;
+    }
+    passage->token = http_cookie(passage->request, access_cookie_name(passage->api));
+    if (passage->token && !*passage->token)
+        passage->token = NULL;
+    passage->by_cookie = passage->token != NULL;
+    return OK;
+}
+
+/** The origin under which people see this server, as a browser writes it. */
+static const char *own_origin(struct api *api, struct http_request *request)
+{
+    const char *url = api->settings.public_url;
+    struct arena *arena = http_arena(request);
+    if (!url) {
+        const char *host = http_header(request, "Host");
+        return arena_format(arena, "http://%s", host ? host : "");
+    }
+    const char *host = strstr(url, "://");
+    size_t length = host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/") : strlen(url);
+    return arena_memdup(arena, url, length);
+}
+
+enum status access_check_origin(struct api *api, struct http_request *request,
+                                bool *ret_from_browser, struct err *err)
+{
+    const char *origin = http_header(request, "Origin");
+    const char *site = http_header(request, "Sec-Fetch-Site");
+    *ret_from_browser = origin || site;
+    if (origin) {
+        const char *own = own_origin(api, request);
+        if (strcasecmp(origin, own) == 0)
+            return OK;
+        return err_set(err, DENIED, "Origin",
+                       "this request comes from another site; if this server is reached under "
+                       "another address than %s, set OPENRISK_PUBLIC_URL",
+                       own);
+    }
+    if (!site || strcmp(site, "same-origin") == 0)
+        return OK;
+    return err_set(err, DENIED, "Sec-Fetch-Site", "this request comes from another site");
+}
+
+static bool is_write(enum http_method method)
+{
+    return method != HTTP_GET && method != HTTP_HEAD;
+}
+
+/** Until a printed first password is changed, its owner may only do that. */
+static bool is_for_new_password(const struct route *route)
+{
+    return strcmp(route->pattern, "/users/me/password") == 0 ||
+           strcmp(route->pattern, "/auth/logout") == 0 ||
+           (strcmp(route->pattern, "/users/me") == 0 && route->method == HTTP_GET);
+}
+
+enum status access_check(struct passage *passage, struct service *service,
+                         struct caller *ret_caller, struct err *err)
+{
+    const struct route *route = passage->match.route;
+    bool writes = is_write(route->method);
+    if (passage->by_cookie && writes) {
+        bool from_browser;
+        enum status status =
+            access_check_origin(passage->api, passage->request, &from_browser, err);
+        if (status == OK && !from_browser)
+            status = err_set(err, DENIED, "Origin",
+                             "a request with the session cookie must say where it comes from");
+        if (status != OK)
+            return status;
+    }
+    if (route->who == WHO_PUBLIC)
+        return OK;
+    bool stale = false;
+    enum status status = account_service_authenticate(service, passage->api->settings.token_key,
+                                                      passage->token, ret_caller, &stale, err);
+    if (status != OK)
+        return status;
+    ret_caller->by_cookie = passage->by_cookie;
+    if (stale) {
+        /* Not worth waiting for: the next request tries again. */
+        struct service hasty = *service;
+        struct err ignored;
+        hasty.write_timeout_ms = 0;
+        enum status noted = account_service_note_use(&hasty, ret_caller->token_id, &ignored);
+        (void)noted;
+    }
+    if (ret_caller->must_change_password && !is_for_new_password(route))
+        return err_set(err, DENIED, NULL,
+                       "change the first password before anything else: "
+                       "POST /api/v1/users/me/password");
+    return account_may(ret_caller, route->who, writes, err);
+}

@@ -1,0 +1,164 @@
+#include "api/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Per address there may be this many times more failed sign-ins than per account and address. */
+enum { ADDRESS_FACTOR = 5 };
+
+struct api *api_new(const struct api_settings *settings)
+{
+    struct api *api = mem_zalloc(1, sizeof *api);
+    api->settings = *settings;
+    api->openapi = api_openapi(settings->version);
+    api->login_by_account = throttle_new(settings->login_burst, settings->login_drain_ms);
+    api->login_by_address = throttle_new(settings->login_burst * ADDRESS_FACTOR,
+                                         settings->login_drain_ms / ADDRESS_FACTOR + 1);
+    pthread_mutex_init(&api->health.lock, NULL);
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    pthread_mutex_destroy(&api->health.lock);
+    throttle_free(api->login_by_account);
+    throttle_free(api->login_by_address);
+    free(api->openapi);
+    free(api);
+}
+
+void api_set_draining(struct api *api)
+{
+    atomic_store(&api->draining, true);
+}
+
+static void reply_ops(struct http_request *request, int status, const char *text)
+{
+    struct http_reply reply = {
+        .status = status,
+        .content_type = "text/plain; charset=utf-8",
+        .body = text,
+        .length = strlen(text),
+        .file = -1,
+    };
+    output_common_headers(request);
+    http_reply(request, &reply);
+}
+
+/** Without a token set, everyone may; the comparison takes the same time for every wrong one. */
+static bool ops_may(const struct api *api, struct http_request *request)
+{
+    const char *want = api->settings.ops_token;
+    const char *have = http_header(request, "Authorization");
+    if (!want)
+        return true;
+    if (!have || strncmp(have, "Bearer ", 7) != 0 || strlen(have + 7) != strlen(want))
+        return false;
+    unsigned difference = 0;
+    for (size_t i = 0; want[i]; i++)
+        difference |= (unsigned char)want[i] ^ (unsigned char)have[7 + i];
+    return difference == 0;
+}
+
+/* /readyz asks the database, so it waits for a worker like any other request. */
+struct probe {
+    struct pool_job job; /* first */
+    struct api *api;
+    struct http_request *request;
+};
+
+static void run_probe(struct pool_job *job, struct db *db, enum status status,
+                      const struct err *why)
+{
+    struct probe *probe = (struct probe *)job;
+    (void)why;
+    if (status == OK) {
+        struct err err;
+        status = db_begin_read(db, &err);
+        if (status == OK) {
+            int64_t one;
+            status = db_select_int(db, &(struct query){"ready", "SELECT 1", READS}, DB_NO_PARAMS,
+                                   &one, &err);
+            db_rollback(db);
+        }
+    }
+    const char *text = status == OK ? "ready\n" : "not ready: the database does not answer\n";
+    struct http_reply reply = {
+        .status = status == OK ? 200 : 503,
+        .content_type = "text/plain; charset=utf-8",
+        .body = text,
+        .length = strlen(text),
+        .file = -1,
+    };
+    output_common_headers(probe->request);
+    http_reply_later(probe->request, &reply);
+}
+
+static void ready(struct api *api, struct http_request *request)
+{
+    if (atomic_load(&api->draining)) {
+        reply_ops(request, 503, "not ready: going down\n");
+        return;
+    }
+    struct probe *probe = arena_zalloc(http_arena(request), 1, sizeof *probe);
+    probe->job.run = run_probe;
+    probe->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
+    probe->api = api;
+    probe->request = request;
+    struct err err;
+    err_init(&err);
+    http_suspend(request);
+    enum status status = pool_submit(api->settings.pool, &probe->job, &err);
+    if (status != OK)
+        run_probe(&probe->job, NULL, status, &err);
+}
+
+static void ops_handle(void *context, struct http_request *request)
+{
+    struct api *api = context;
+    enum http_method method = http_method(request);
+    const char *path = http_path(request);
+    if (method != HTTP_GET && method != HTTP_HEAD)
+        reply_ops(request, 405, "only GET\n");
+    else if (strcmp(path, "/livez") == 0)
+        reply_ops(request, 200, "alive\n");
+    else if (!ops_may(api, request))
+        reply_ops(request, 401, "the token of OPENRISK_OPS_TOKEN is needed\n");
+    else if (strcmp(path, "/readyz") == 0)
+        ready(api, request);
+    else
+        reply_ops(request, 404, "here are /livez and /readyz\n");
+}
+
+static void ops_begin(void *context, struct http_request *request)
+{
+    (void)context;
+    (void)request; /* nothing here takes a body */
+}
+
+static void ops_problem(void *context, struct http_request *request, int http_status,
+                        const char *detail)
+{
+    (void)context;
+    struct err err;
+    err_set(&err, MALFORMED, NULL, "%s", detail);
+    struct http_reply reply = problem_reply(request, http_status, &err);
+    output_common_headers(request);
+    http_reply(request, &reply);
+}
+
+struct http_app api_ops_app(struct api *api)
+{
+    return (struct http_app){
+        .context = api,
+        .begin = ops_begin,
+        .handle = ops_handle,
+        .problem = ops_problem,
+    };
+}

@@ -1,0 +1,47 @@
+/**
+ * The API: what OpenRisk answers over HTTP. Built by the composition root, served by http/.
+ */
+#ifndef OPENRISK_API_API_H
+#define OPENRISK_API_API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+#include "base/clock.h"
+#include "http/http.h"
+#include "store/pool.h"
+
+struct api;
+
+struct api_settings {
+    const struct clock *clock;
+    struct pool *pool;          /* for all routes … */
+    struct pool *password_pool; /* … but those that hash a password: one worker, a line of 16 */
+    uint8_t token_key[TOKEN_KEY_BYTES];
+    const char *public_url;      /* "https://risk.example.org" or NULL: from the Host header */
+    const char *trusted_proxies; /* or NULL */
+    const char *version;
+    const char *ops_token; /* or NULL: no token needed on the ops listener */
+    size_t import_max_bytes;
+    unsigned acquire_timeout_ms; /* waiting for a worker */
+    unsigned write_timeout_ms;   /* waiting for other writers */
+    unsigned login_burst;        /* failed sign-ins per account and address before 429 */
+    unsigned login_drain_ms;
+};
+
+/** Texts are borrowed and must outlive the API. */
+struct api *api_new(const struct api_settings *settings);
+void api_free(struct api *api); /* NULL allowed */
+
+/** For the public listener and for the ops listener (/livez, /readyz). */
+struct http_app api_public_app(struct api *api);
+struct http_app api_ops_app(struct api *api);
+
+/** From now on /readyz answers 503: the server is going down. Thread-safe. */
+void api_set_draining(struct api *api);
+
+/** The OpenAPI document, to be freed; made from the route and field tables. */
+char *api_openapi(const char *version);
+
+#endif

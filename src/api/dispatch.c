@@ -1,0 +1,328 @@
+/*
+ * The path of a request.
+ *
+ *   event loop   begin    the route is found; 404, 405 and missing tokens are answered at once
+ *                handle   content type; then the request is suspended and put in the pool's line
+ *   worker       run      who asks, may they; parameters, body; the handler; the answer is made
+ *   event loop            the answer goes out;
+ *                done     the log line, and everything is freed
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/internal.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "service/audit_service.h"
+
+enum { ANSWER_MAX_BYTES = 64 << 20, JSON_BODY_MAX_BYTES = 1 << 20 };
+
+static const char base_path[] = "/api/v1";
+
+static void reply_error(struct passage *passage, enum status status, const struct err *err,
+                        void (*send)(struct http_request *, const struct http_reply *))
+{
+    passage->status = status;
+    output_common_headers(passage->request);
+    struct http_reply reply = problem_reply(passage->request, problem_http_status(status), err);
+    send(passage->request, &reply);
+}
+
+static void reply_http_error(struct passage *passage, int http_status, const char *text)
+{
+    struct err err;
+    err_set(&err, INVALID, NULL, "%s", text);
+    passage->status = INVALID;
+    output_common_headers(passage->request);
+    struct http_reply reply = problem_reply(passage->request, http_status, &err);
+    http_reply(passage->request, &reply);
+}
+
+static void reply_method_not_allowed(struct passage *passage)
+{
+    struct arena *arena = http_arena(passage->request);
+    char *allow = arena_strdup(arena, "");
+    unsigned methods = passage->match.methods;
+    if (methods & 1u << HTTP_GET)
+        methods |= 1u << HTTP_HEAD;
+    for (int method = 0; http_method_names[method]; method++)
+        if (methods & 1u << method)
+            allow =
+                arena_format(arena, "%s%s%s", allow, *allow ? ", " : "", http_method_names[method]);
+    http_add_header(passage->request, "Allow", allow);
+    reply_http_error(passage, 405, arena_format(arena, "here are only %s", allow));
+}
+
+static size_t body_limit(const struct api *api, const struct route *route)
+{
+    switch (route->body_kind) {
+    case BODY_NONE:
+        return 0;
+    case BODY_JSON:
+        return JSON_BODY_MAX_BYTES;
+    case BODY_FILE:
+        return api->settings.import_max_bytes;
+    }
+    return 0;
+}
+
+static void begin(void *context, struct http_request *request)
+{
+    struct api *api = context;
+    struct passage *passage = mem_zalloc(1, sizeof *passage);
+    passage->api = api;
+    passage->request = request;
+    buf_init(&passage->out, ANSWER_MAX_BYTES);
+    http_set_data(request, passage);
+
+    const char *path = http_path(request);
+    size_t prefix = strlen(base_path);
+    bool below = strncmp(path, base_path, prefix) == 0 && path[prefix] == '/';
+    passage->match =
+        route_find(http_method(request), below ? path + prefix : path, http_arena(request));
+    const struct route *route = passage->match.route;
+    /* Only the front page lies outside the base path. */
+    if (!passage->match.methods || (below == (strcmp(path, "/") == 0))) {
+        reply_http_error(passage, 404, "there is nothing here; the API is below /api/v1");
+        return;
+    }
+    if (!route) {
+        reply_method_not_allowed(passage);
+        return;
+    }
+    struct err err;
+    err_init(&err);
+    enum status status = access_find_token(passage, &err);
+    if (status == OK && route->who != WHO_PUBLIC) {
+        struct caller nobody = {0};
+        if (!passage->token)
+            status = account_may(&nobody, route->who, false, &err);
+        else if (!token_is_genuine(api->settings.token_key, passage->token))
+            status =
+                err_set(&err, UNAUTHENTICATED, NULL, "this token is unknown, expired or revoked");
+    }
+    if (status != OK)
+        reply_error(passage, status, &err, http_reply);
+    else
+        http_expect_body(request, body_limit(api, route));
+}
+
+/** Parse the body of a route that takes JSON: an object. */
+static enum status read_body(const struct passage *passage, struct json_doc **ret_doc,
+                             struct err *err)
+{
+    size_t length;
+    const char *bytes = http_body(passage->request, &length);
+    if (length == 0)
+        return err_set(err, MALFORMED, NULL, "the body is empty; it must be a JSON object");
+    enum status status = json_parse(bytes, length, ret_doc, err);
+    if (status == OK && json_kind(json_root(*ret_doc)) != JSON_KIND_OBJECT)
+        return err_set(err, MALFORMED, NULL, "the body must be a JSON object");
+    return status;
+}
+
+static enum status answer(struct passage *passage, struct call *call, struct err *err)
+{
+    const struct route *route = passage->match.route;
+    AUTO_JSON struct json_doc *doc = NULL;
+    enum status status = input_parameters(passage, &call->question, err);
+    if (status == OK)
+        status = input_if_match(passage->request, &call->if_match, err);
+    if (status == OK && route->body_kind == BODY_JSON) {
+        status = read_body(passage, &doc, err);
+        call->body = doc ? json_root(doc) : NULL;
+    }
+    if (status != OK)
+        return status;
+    if (route->read) {
+        /* Reading handlers must not depend on who asks. */
+        static const struct caller nobody = {0};
+        struct service *service = call->question.service;
+        const struct caller *caller = service->caller;
+        service->caller = &nobody;
+        status = route->read(&call->question, err);
+        service->caller = caller;
+    } else {
+        status = route->act(call, err);
+    }
+    if (status == OK && passage->out.overflow)
+        return err_set(err, TOO_LARGE, NULL, "the answer is too large; ask for less");
+    return status;
+}
+
+/** Refused writes of known people are part of the audit log; the handler's own rows say "ok". */
+static void note_refusal(struct passage *passage, struct service *service, enum status status,
+                         const struct err *err)
+{
+    enum http_method method = http_method(passage->request);
+    if (!service->caller->user_id || method == HTTP_GET || method == HTTP_HEAD)
+        return;
+    char line[ERR_FIELD_SIZE + ERR_MESSAGE_SIZE];
+    struct err ignored;
+    const char *target = passage->match.args[0] ? passage->match.args[0] : "";
+    if (audit_service_refused(service, service->caller->email, target, status,
+                              err_text(err, line, sizeof line), &ignored) != OK)
+        log_event(LOG_WARN, "audit_not_written", LOG_TEXT("action", service->action));
+}
+
+static void run(struct pool_job *job, struct db *db, enum status status, const struct err *why)
+{
+    struct passage *passage = (struct passage *)job;
+    struct http_request *request = passage->request;
+    const struct api_settings *settings = &passage->api->settings;
+    const struct route *route = passage->match.route;
+    struct arena *arena = http_arena(request);
+    if (status != OK && !route->without_database) {
+        reply_error(passage, status, why, http_reply_later);
+        return;
+    }
+    uint64_t statements = db ? db_statement_count(db) : 0;
+    uint64_t statement_us = db ? db_statement_us(db) : 0;
+
+    struct caller caller = {.address = http_client_address(request, settings->trusted_proxies)};
+    struct service service = service_new(db, arena, clock_now_ms(settings->clock), &caller);
+    service.write_timeout_ms = (int)settings->write_timeout_ms;
+    service.action = arena_format(arena, "%s %s", http_method_names[route->method], route->pattern);
+    struct json_writer out;
+    json_writer_init(&out, &passage->out);
+    struct call call = {
+        .question = {.service = &service, .out = &out},
+        .api = passage->api,
+        .request = request,
+        .caller = &caller,
+        .status = route->status,
+        .file = -1,
+        .content_type = "application/json",
+    };
+    memcpy(call.question.args, passage->match.args, sizeof call.question.args);
+
+    struct err err;
+    err_init(&err);
+    status = access_check(passage, &service, &caller, &err);
+    if (status == OK)
+        status = answer(passage, &call, &err);
+    if (db && db_in_transaction(db))
+        db_rollback(db);
+    if (status != OK)
+        note_refusal(passage, &service, status, &err);
+    passage->user_id = caller.user_id;
+    if (db) {
+        passage->statements = db_statement_count(db) - statements;
+        passage->statement_us = db_statement_us(db) - statement_us;
+    }
+    if (status != OK) {
+        if (call.file >= 0)
+            close(call.file);
+        reply_error(passage, status, &err, http_reply_later);
+        return;
+    }
+    passage->status = OK;
+    output_common_headers(request);
+    struct http_reply reply = output_reply(request, route, &call);
+    http_reply_later(request, &reply);
+}
+
+/** A route that needs neither worker nor database. */
+static void run_on_loop(struct passage *passage)
+{
+    struct json_writer out;
+    json_writer_init(&out, &passage->out);
+    struct call call = {
+        .question = {.out = &out},
+        .api = passage->api,
+        .request = passage->request,
+        .status = passage->match.route->status,
+        .file = -1,
+        .content_type = "application/json",
+    };
+    struct err err;
+    err_init(&err);
+    enum status status = input_parameters(passage, &call.question, &err);
+    if (status == OK)
+        status = passage->match.route->act(&call, &err);
+    if (status != OK) {
+        reply_error(passage, status, &err, http_reply);
+        return;
+    }
+    output_common_headers(passage->request);
+    struct http_reply reply = output_reply(passage->request, passage->match.route, &call);
+    http_reply(passage->request, &reply);
+}
+
+static void handle(void *context, struct http_request *request)
+{
+    struct api *api = context;
+    struct passage *passage = http_data(request);
+    const struct route *route = passage->match.route;
+    if (!input_content_type_fits(route, request)) {
+        reply_http_error(passage, 415,
+                         route->body_kind == BODY_JSON
+                             ? "the body must be sent as Content-Type: application/json"
+                             : "the body must be sent as text/csv, application/json or "
+                               "application/octet-stream");
+        return;
+    }
+    if (route->lane == LANE_LOOP) {
+        run_on_loop(passage);
+        return;
+    }
+    passage->job.run = run;
+    passage->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
+    struct pool *pool =
+        route->lane == LANE_PASSWORD ? api->settings.password_pool : api->settings.pool;
+    struct err err;
+    err_init(&err);
+    http_suspend(request);
+    enum status status = pool_submit(pool, &passage->job, &err);
+    if (status == BUSY && route->lane == LANE_PASSWORD)
+        status = LIMITED; /* many sign-ins at once are not the server's trouble but the clients' */
+    if (status != OK)
+        run(&passage->job, NULL, status, &err);
+}
+
+static void done(void *context, struct http_request *request)
+{
+    (void)context;
+    struct passage *passage = http_data(request);
+    if (!passage)
+        return;
+    const struct route *route = passage->match.route;
+    int status = http_replied_status(request);
+    int64_t took_us = clock_monotonic_us() - http_received_us(request);
+    enum log_level level = status >= 500 ? LOG_WARN : LOG_DEBUG;
+    if (log_enabled(level)) {
+        const char *method = http_method_names[http_method(request)];
+        log_event(level, "request", LOG_TEXT("method", method),
+                  LOG_TEXT("route", route ? route->pattern : "none"), LOG_INT("status", status),
+                  LOG_INT("us", took_us), LOG_INT("statements", (int64_t)passage->statements),
+                  LOG_INT("statement_us", (int64_t)passage->statement_us),
+                  LOG_TEXT("result", status_name(passage->status)),
+                  LOG_TEXT("user", passage->user_id ? passage->user_id : "-"));
+    }
+    buf_release(&passage->out);
+    free(passage);
+}
+
+static void problem(void *context, struct http_request *request, int http_status,
+                    const char *detail)
+{
+    (void)context;
+    struct err err;
+    err_set(&err, MALFORMED, NULL, "%s", detail);
+    output_common_headers(request);
+    struct http_reply reply = problem_reply(request, http_status, &err);
+    http_reply(request, &reply);
+}
+
+struct http_app api_public_app(struct api *api)
+{
+    return (struct http_app){
+        .context = api,
+        .begin = begin,
+        .handle = handle,
+        .done = done,
+        .problem = problem,
+    };
+}

@@ -1,0 +1,74 @@
+/*
+ * What goes out beside the body: the headers of every answer, ETag and 304.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/id.h"
+
+enum { REQUEST_ID_MAX = 64 };
+
+static bool is_request_id(const char *text)
+{
+    size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                 "0123456789._-");
+    return length > 0 && length <= REQUEST_ID_MAX && !text[length];
+}
+
+void output_common_headers(struct http_request *request)
+{
+    const char *id = http_header(request, "X-Request-Id");
+    char made[ID_SIZE];
+    if (!id || !is_request_id(id)) {
+        static const struct clock system_clock = {0};
+        id = arena_strdup(http_arena(request), id_new(clock_now_ms(&system_clock), made));
+    }
+    http_add_header(request, "X-Request-Id", id);
+    http_add_header(request, "Cache-Control", "private, no-cache");
+    http_add_header(request, "Vary", "Accept-Encoding, Authorization, Cookie");
+    http_add_header(request, "X-Content-Type-Options", "nosniff");
+    http_add_header(request, "Content-Security-Policy",
+                    "default-src 'none'; frame-ancestors 'none'");
+}
+
+/** Is this tag in a list like `"a", W/"b"`, or is the list `*`? */
+static bool tag_listed(const char *list, const char *tag)
+{
+    size_t length = strlen(tag);
+    if (strcmp(list, "*") == 0)
+        return true;
+    for (const char *at = list; (at = strstr(at, tag)); at++)
+        if (at[length] == '\0' || at[length] == ',' || at[length] == ' ')
+            return true;
+    return false;
+}
+
+struct http_reply output_reply(struct http_request *request, const struct route *route,
+                               const struct call *call)
+{
+    const struct buf *out = call->question.out->buf;
+    struct http_reply reply = {
+        .status = call->status,
+        .content_type = call->content_type,
+        .body = out->data,
+        .length = out->length,
+        .file = call->file,
+        .file_bytes = call->file_bytes,
+    };
+    if (call->file >= 0)
+        return reply;
+    if (out->length == 0) {
+        reply.content_type = NULL;
+        return reply;
+    }
+    char digest[17];
+    token_digest(out->data, out->length, digest);
+    char *tag =
+        arena_format(http_arena(request), "\"%" PRId64 ".%s\"", call->question.version, digest);
+    http_add_header(request, "ETag", tag);
+    const char *known = http_header(request, "If-None-Match");
+    if (known && route->method == HTTP_GET && call->status == 200 && tag_listed(known, tag))
+        reply.status = 304; /* the library leaves the body out; its length stays announced */
+    return reply;
+}

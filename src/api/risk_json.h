@@ -1,0 +1,23 @@
+/**
+ * Risks and what hangs on them as JSON, in one form everywhere.
+ */
+#ifndef OPENRISK_API_RISK_JSON_H
+#define OPENRISK_API_RISK_JSON_H
+
+#include "store/list.h"
+#include "store/risk_store.h"
+#include "json/json_write.h"
+
+/** id, ref, title, score, level, status */
+void put_risk_brief(struct json_writer *out, const char *name, const struct risk *risk);
+void put_risk(struct json_writer *out, const char *name, const struct risk_page *page);
+/** `sub_actions` are always there. */
+void put_mitigation(struct json_writer *out, const char *name, const struct mitigation_page *page);
+/** Every member of a record as an object. */
+void put_record(struct json_writer *out, const char *name, const struct field_table *table,
+                const void *record);
+/** The members around the items of a list: total, total_is_exact, page, limit, next. */
+void put_list_end(struct json_writer *out, const struct list_request *request,
+                  const struct list_result *result);
+
+#endif

@@ -1,0 +1,81 @@
+
+#include "api/handlers.h"
+#include "api/internal.h"
+
+enum { REMEMBERED_MS = 1000 };
+
+/** Ask the database for something it must read. */
+static bool probe_database(struct db *db, int64_t *ret_latency_us)
+{
+    struct err ignored;
+    int64_t started_us = clock_monotonic_us(), schema;
+    static const struct query query = {"health", "SELECT count(*) FROM cache_generation", READS};
+    if (!db || db_begin_read(db, &ignored) != OK)
+        return false;
+    enum status status = db_select_int(db, &query, DB_NO_PARAMS, &schema, &ignored);
+    db_rollback(db);
+    *ret_latency_us = clock_monotonic_us() - started_us;
+    return status == OK;
+}
+
+enum status health_get(struct call *call, struct err *err)
+{
+    (void)err;
+    struct api *api = call->api;
+    struct health *health = &api->health;
+    pthread_mutex_lock(&health->lock);
+    int64_t now_ms = clock_monotonic_ms();
+    if (health->checked_ms == 0 || now_ms - health->checked_ms >= REMEMBERED_MS) {
+        health->database_up = probe_database(call->question.service->db, &health->latency_us);
+        health->checked_ms = now_ms;
+    }
+    bool up = health->database_up;
+    int64_t latency_us = health->latency_us;
+    pthread_mutex_unlock(&health->lock);
+
+    struct pool_statistics pool;
+    pool_statistics(api->settings.pool, &pool);
+    bool draining = atomic_load(&api->draining);
+    bool crowded = pool.busy + pool.waiting > pool.max_workers;
+    struct json_writer *out = call->question.out;
+    json_open_object(out, NULL);
+    json_put_string(out, "status", !up ? "DOWN" : draining || crowded ? "DEGRADED" : "UP");
+    json_put_string(out, "version", api->settings.version);
+    json_open_object(out, "checks");
+    json_open_object(out, "database");
+    json_put_string(out, "status", up ? "UP" : "DOWN");
+    if (up)
+        json_put_int(out, "latency_us", latency_us);
+    json_close_object(out);
+    json_open_object(out, "pool");
+    json_put_string(out, "status", crowded ? "DEGRADED" : "UP");
+    json_put_int(out, "busy", pool.busy);
+    json_put_int(out, "waiting", pool.waiting);
+    json_put_int(out, "max", pool.max_workers);
+    json_close_object(out);
+    json_close_object(out);
+    json_close_object(out);
+    if (!up)
+        call->status = 503;
+    return OK;
+}
+
+enum status openapi_get(struct call *call, struct err *err)
+{
+    (void)err;
+    buf_puts(call->question.out->buf, call->api->openapi);
+    return OK;
+}
+
+enum status front_page(struct call *call, struct err *err)
+{
+    (void)err;
+    call->content_type = "text/plain; charset=utf-8";
+    buf_printf(call->question.out->buf,
+               "OpenRisk %s is running.\n\n"
+               "Sign in:   POST /api/v1/auth/login  {\"email\":…,\"password\":…}\n"
+               "The API:   GET  /api/v1/openapi.json\n"
+               "Health:    GET  /api/v1/health\n",
+               call->api->settings.version);
+    return OK;
+}
