@@ -1,0 +1,439 @@
+#include "app/settings.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/account.h"
+#include "http/http.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+const char *const app_env_names[] = {"development", "staging", "production", NULL};
+
+static int64_t processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? count : 1;
+}
+
+static int64_t default_loops(const struct config *config)
+{
+    (void)config;
+    return processors() < 4 ? processors() : 4;
+}
+
+static int64_t default_pool_max(const struct config *config)
+{
+    (void)config;
+    return processors() < 32 ? 2 * processors() : 64;
+}
+
+static int64_t default_pool_max_waiting(const struct config *config)
+{
+    return 4 * config->db_pool_max;
+}
+
+#define AT(member) offsetof(struct config, member)
+const struct setting settings[] = {
+    {"APP_ENV",
+     SETTING_CHOICE,
+     AT(app_env),
+     {"development"},
+     .names = app_env_names,
+     .about = "The profile that the other defaults follow."},
+    {"PORT",
+     SETTING_COUNT,
+     AT(port),
+     {NULL},
+     .max = 65535,
+     .about = "Short for OPENRISK_LISTEN=127.0.0.1:PORT."},
+    {"OPENRISK_LISTEN",
+     SETTING_ADDRESS,
+     AT(listen),
+     {"127.0.0.1:8080"},
+     .about = "Where the API is served; port 0 asks for a free one."},
+    {"OPENRISK_OPS_LISTEN",
+     SETTING_ADDRESS,
+     AT(ops_listen),
+     {"127.0.0.1:2112"},
+     .about = "Where /livez and /readyz are served; port 0 asks for a free one."},
+    {"OPENRISK_OPS_TOKEN",
+     SETTING_TEXT,
+     AT(ops_token),
+     {NULL},
+     .min = 16,
+     .max = 256,
+     .secret = true,
+     .about = "If set, the ops listener wants it as Authorization: Bearer."},
+    {"OPENRISK_PUBLIC_URL",
+     SETTING_URL,
+     AT(public_url),
+     {NULL},
+     .max = 2000,
+     .about = "How browsers reach the API; with https, cookies are sent over TLS only."},
+    {"OPENRISK_TRUSTED_PROXIES",
+     SETTING_NETWORKS,
+     AT(trusted_proxies),
+     {NULL},
+     .max = 4000,
+     .about = "Peers whose X-Forwarded-For is believed."},
+    {"DATABASE_URL",
+     SETTING_DATABASE,
+     AT(database_url),
+     {"sqlite:openrisk-data/openrisk.db"},
+     .max = 4000,
+     .about = "Where the data is; the folder and the file are made if need be."},
+    {"INITIAL_ADMIN_EMAIL",
+     SETTING_EMAIL,
+     AT(initial_admin_email),
+     {"admin@localhost"},
+     .about = "The first administrator, made when there is no user yet."},
+    {"INITIAL_ADMIN_PASSWORD",
+     SETTING_TEXT,
+     AT(initial_admin_password),
+     {NULL},
+     .min = PASSWORD_MIN,
+     .max = PASSWORD_MAX,
+     .secret = true,
+     .about = "Their password; if not set, a random one is printed once."},
+    {"LOG_LEVEL",
+     SETTING_CHOICE,
+     AT(log_level),
+     {"info"},
+     .names = log_level_names,
+     .about = "What serve logs: events of this level and above."},
+    {"HTTP_LOOPS", SETTING_COUNT, AT(http_loops), .compute = default_loops,
+     .computed = "processors, at most 4", .min = 1, .max = 64,
+     .about = "Threads that serve connections."},
+    {"HTTP_MAX_CONNECTIONS",
+     SETTING_COUNT,
+     AT(http_max_connections),
+     {"1024"},
+     .min = 8,
+     .max = 100000,
+     .about = "Connections to the API at one time."},
+    {"HTTP_IDLE_TIMEOUT",
+     SETTING_DURATION,
+     AT(http_idle_timeout),
+     {"60s"},
+     .min = SECOND,
+     .max = HOUR,
+     .about = "How long a connection may wait between requests."},
+    {"HTTP_REQUEST_TIMEOUT",
+     SETTING_DURATION,
+     AT(http_request_timeout),
+     {"30s"},
+     .min = 100,
+     .max = HOUR,
+     .about = "From a request's first line to the last byte of its body."},
+    {"HTTP_REPLY_TIMEOUT",
+     SETTING_DURATION,
+     AT(http_reply_timeout),
+     {"60s"},
+     .min = 100,
+     .max = HOUR,
+     .about = "From an answer to the client's taking its last byte."},
+    {"HTTP_BODY_BUDGET",
+     SETTING_SIZE,
+     AT(http_body_budget),
+     {"64MiB"},
+     .min = MIB,
+     .max = 64 * GIB,
+     .about = "Memory for the bodies of all requests together; beyond it they get 503."},
+    {"IMPORT_MAX_BYTES",
+     SETTING_SIZE,
+     AT(import_max_bytes),
+     {"32MiB"},
+     .min = KIB,
+     .max = 4 * GIB,
+     .about = "The largest body of POST /import/risks; at most HTTP_BODY_BUDGET."},
+    {"DB_POOL_MAX", SETTING_COUNT, AT(db_pool_max), .compute = default_pool_max,
+     .computed = "2 x processors, at most 64", .min = 1, .max = 1000,
+     .about = "Database connections, each with its worker."},
+    {"DB_POOL_MAX_WAITING", SETTING_COUNT, AT(db_pool_max_waiting),
+     .compute = default_pool_max_waiting, .computed = "4 x DB_POOL_MAX", .min = 0, .max = 100000,
+     .about = "Requests that may wait for a connection; further ones get 503 at once."},
+    {"DB_POOL_ACQUIRE_TIMEOUT",
+     SETTING_DURATION,
+     AT(db_pool_acquire_timeout),
+     {"5s", "2s", "1s"},
+     .min = 10,
+     .max = 10 * MINUTE,
+     .about = "How long they may wait."},
+    {"DB_WRITE_TIMEOUT",
+     SETTING_DURATION,
+     AT(db_write_timeout),
+     {"5s"},
+     .min = 10,
+     .max = 10 * MINUTE,
+     .about = "How long a write may wait for other writers."},
+    {"LOGIN_BURST",
+     SETTING_COUNT,
+     AT(login_burst),
+     {"10"},
+     .min = 1,
+     .max = 1000,
+     .about = "Failed sign-ins in a row, per account and per address, before 429."},
+    {"LOGIN_DRAIN",
+     SETTING_DURATION,
+     AT(login_drain),
+     {"30s"},
+     .min = 10,
+     .max = DAY,
+     .about = "After this time one failed sign-in is forgotten."},
+    {"SHUTDOWN_TIMEOUT",
+     SETTING_DURATION,
+     AT(shutdown_timeout),
+     {"10s"},
+     .min = 100,
+     .max = 10 * MINUTE,
+     .about = "What a server that is told to stop has to finish its requests."},
+    {"OPENRISK_CLOCK_OFFSET",
+     SETTING_DURATION,
+     AT(clock_offset),
+     {"0"},
+     .min = -3650 * DAY,
+     .max = 3650 * DAY,
+     .about = "Shifts the clock, for tests: -3d is three days ago."},
+};
+#undef AT
+const size_t settings_count = COUNT_OF(settings);
+
+const struct setting *setting_find(const char *name)
+{
+    for (size_t i = 0; i < settings_count; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+const char *setting_default(const struct setting *setting, enum app_env env)
+{
+    return setting->defaults[env] ? setting->defaults[env] : setting->defaults[0];
+}
+
+/* Numbers with a unit. */
+
+struct unit {
+    const char *name;
+    int64_t size;
+};
+static const struct unit duration_units[] = {{"d", DAY},    {"h", HOUR}, {"m", MINUTE},
+                                             {"s", SECOND}, {"ms", 1},   {NULL}};
+static const struct unit size_units[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}, {"", 1}, {NULL}};
+
+static const struct unit *units_of(enum setting_kind kind)
+{
+    static const struct unit none[] = {{"", 1}, {NULL}};
+    return kind == SETTING_DURATION ? duration_units : kind == SETTING_SIZE ? size_units : none;
+}
+
+/** "-3d": digits, then one of the units. A duration of 0 needs no unit. */
+static bool parse_number(const char *text, const struct unit *units, int64_t *ret_value)
+{
+    size_t digits = (size_t)(*text == '-') + strspn(text + (*text == '-'), "0123456789");
+    char number[24];
+    int64_t value;
+    if (digits >= sizeof number)
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    if (!text_to_int(number, &value))
+        return false;
+    for (const struct unit *unit = units; unit->name; unit++)
+        if (strcmp(text + digits, unit->name) == 0 || (value == 0 && !text[digits]))
+            return !__builtin_mul_overflow(value, unit->size, ret_value);
+    return false;
+}
+
+static const char *format_number(int64_t value, const struct unit *units, struct arena *arena)
+{
+    if (value == 0)
+        return "0";
+    while (value % units->size != 0)
+        units++;
+    return arena_format(arena, "%" PRId64 "%s", value / units->size, units->name);
+}
+
+/* Texts. */
+
+/** "127.0.0.1:8080" or "[::1]:8080"; port 0 asks for a free one. */
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN + 2];
+    int64_t port;
+    if (!colon || (size_t)(colon - text) >= sizeof host || colon[1] < '0' || colon[1] > '9' ||
+        !text_to_int(colon + 1, &port) || port > 65535)
+        return false;
+    size_t length = (size_t)(colon - text);
+    memcpy(host, text, length);
+    host[length] = '\0';
+    struct in6_addr address;
+    if (length > 2 && host[0] == '[' && host[length - 1] == ']') {
+        host[length - 1] = '\0';
+        return inet_pton(AF_INET6, host + 1, &address) == 1;
+    }
+    return inet_pton(AF_INET, host, &address) == 1;
+}
+
+static bool is_origin(const char *text)
+{
+    static const char *const schemes[] = {"https://", "http://"};
+    for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+        size_t length = strlen(schemes[i]);
+        if (strncmp(text, schemes[i], length) == 0)
+            return text[length] && !strpbrk(text + length, "/?#@ \t\"\\");
+    }
+    return false;
+}
+
+static bool text_is_allowed(const struct setting *setting, const char *text, struct arena *arena)
+{
+    struct err ignored;
+    size_t length = text_length(text);
+    bool fits =
+        (int64_t)length >= setting->min && (!setting->max || (int64_t)length <= setting->max);
+    if (!text_is_utf8(text, strlen(text)) || text_has_control(text, false) || !fits)
+        return false;
+    switch (setting->kind) {
+    case SETTING_ADDRESS:
+        return is_address(text);
+    case SETTING_DATABASE:
+        return strncmp(text, "sqlite:", 7) == 0 && text[7];
+    case SETTING_EMAIL:
+        return account_email(arena, text) != NULL;
+    case SETTING_URL:
+        return is_origin(text);
+    case SETTING_NETWORKS:
+        return http_check_trusted(text, &ignored) == OK;
+    case SETTING_TEXT:
+    case SETTING_CHOICE:
+    case SETTING_COUNT:
+    case SETTING_DURATION:
+    case SETTING_SIZE:
+        return true;
+    }
+    abort();
+}
+
+#define MEMBER(type, setting, config) ((type *)((char *)(config) + (setting)->offset))
+#define MEMBER_OF(type, setting, config)                                                           \
+    ((const type *)((const char *)(config) + (setting)->offset))
+
+static bool parse(const struct setting *setting, const char *text, struct arena *arena,
+                  struct config *config)
+{
+    switch (setting->kind) {
+    case SETTING_CHOICE: {
+        int index = text_index(setting->names, text);
+        if (index >= 0)
+            *MEMBER(int, setting, config) = index;
+        return index >= 0;
+    }
+    case SETTING_COUNT:
+    case SETTING_DURATION:
+    case SETTING_SIZE: {
+        int64_t value;
+        if (!parse_number(text, units_of(setting->kind), &value) || value < setting->min ||
+            value > setting->max)
+            return false;
+        *MEMBER(int64_t, setting, config) = value;
+        return true;
+    }
+    case SETTING_TEXT:
+    case SETTING_ADDRESS:
+    case SETTING_DATABASE:
+    case SETTING_EMAIL:
+    case SETTING_URL:
+    case SETTING_NETWORKS:
+        if (!text_is_allowed(setting, text, arena))
+            return false;
+        *MEMBER(const char *, setting, config) = arena_strdup(arena, text);
+        return true;
+    }
+    abort();
+}
+
+enum status setting_parse(const struct setting *setting, const char *text, const char *where,
+                          struct arena *arena, struct config *config, struct err *err)
+{
+    if (parse(setting, text, arena, config))
+        return OK;
+    const char *allowed = setting_allowed(setting, arena);
+    if (setting->secret)
+        err_add(err, where, "has a value that is not allowed; allowed: %s", allowed);
+    else
+        err_add(err, where, "is \"%.100s\"; allowed: %s", text, allowed);
+    return INVALID;
+}
+
+const char *setting_format(const struct setting *setting, const struct config *config,
+                           struct arena *arena)
+{
+    switch (setting->kind) {
+    case SETTING_CHOICE:
+        return setting->names[*MEMBER_OF(int, setting, config)];
+    case SETTING_COUNT:
+        if (*MEMBER_OF(int64_t, setting, config) < setting->min)
+            return ""; /* a port that is not set */
+        return arena_format(arena, "%" PRId64, *MEMBER_OF(int64_t, setting, config));
+    case SETTING_DURATION:
+    case SETTING_SIZE:
+        return format_number(*MEMBER_OF(int64_t, setting, config), units_of(setting->kind), arena);
+    case SETTING_TEXT:
+    case SETTING_ADDRESS:
+    case SETTING_DATABASE:
+    case SETTING_EMAIL:
+    case SETTING_URL:
+    case SETTING_NETWORKS:
+        break;
+    }
+    const char *text = *MEMBER_OF(char *, setting, config);
+    return !text ? "" : setting->secret ? "***" : text;
+}
+
+const char *setting_allowed(const struct setting *setting, struct arena *arena)
+{
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        return arena_format(arena, "%" PRId64 " to %" PRId64 " characters", setting->min,
+                            setting->max);
+    case SETTING_CHOICE:
+        return text_alternatives(arena, setting->names);
+    case SETTING_COUNT:
+        return arena_format(arena, "%" PRId64 " to %" PRId64, setting->min, setting->max);
+    case SETTING_DURATION:
+    case SETTING_SIZE: {
+        const struct unit *units = units_of(setting->kind);
+        return arena_format(
+            arena, "%s to %s (units: %s)", format_number(setting->min, units, arena),
+            format_number(setting->max, units, arena),
+            setting->kind == SETTING_DURATION ? "ms, s, m, h, d" : "KiB, MiB, GiB; none for bytes");
+    }
+    case SETTING_ADDRESS:
+        return "an address and a port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080";
+    case SETTING_DATABASE:
+        return "sqlite:PATH";
+    case SETTING_EMAIL:
+        return "an e-mail address";
+    case SETTING_URL:
+        return "http://HOST or https://HOST, with a port if need be, without a path";
+    case SETTING_NETWORKS:
+        return "addresses and networks with commas between, such as 127.0.0.1, 10.0.0.0/8";
+    }
+    abort();
+}
