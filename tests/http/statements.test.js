@@ -1,0 +1,89 @@
+/** What a request costs: as many statements with 500 risks as with 5, and few. */
+'use strict';
+
+const assert = require('node:assert');
+const { test } = require('node:test');
+
+const { startServer, waitFor } = require('./lib');
+const { makeAsset, makeMitigation, makeRisk } = require('./register');
+
+const MOST = 12;
+
+/** The log's "event=request" lines as objects. */
+function requestsIn(log) {
+    return log
+        .split('\n')
+        .filter((line) => / event=request /.test(line))
+        .map((line) => Object.fromEntries([...line.matchAll(/(\w+)=("(?:[^"\\]|\\.)*"|\S+)/g)].map(([, name, value]) => [name, value])));
+}
+
+/** How many statements the server ran for one request. */
+async function statementsFor(server, client, method, route, body) {
+    const before = requestsIn(server.log).length;
+    const reply = await client.request(method, route, body);
+    assert.ok(reply.status < 300, `${method} ${route}: ${reply.status} ${reply.body}`);
+    const line = await waitFor(() => requestsIn(server.log)[before], `the log line of ${method} ${route}`);
+    assert.match(line.statements || '', /^\d+$/, JSON.stringify(line));
+    return Number(line.statements);
+}
+
+test('a fixed number of statements per request', async (t) => {
+    const server = await startServer(t, { env: { LOG_LEVEL: 'debug' } });
+    const admin = await server.signIn();
+    const asset = await makeAsset(admin, { name: 'Everywhere' });
+    const fill = async (count) => {
+        for (let i = 0; i < count; i++) {
+            const body = { impact: 1 + (i % 5), asset_ids: [asset.id], tags: ['one', 'two'], category: 'c' };
+            const risk = await makeRisk(admin, body);
+            if (i % 5 === 0) {
+                await makeMitigation(admin, risk.id, { due_date: '2020-01-01' });
+            }
+        }
+    };
+    await fill(5);
+    const first = (await admin.get('/risks?sort_by=created_at&sort_dir=asc&limit=1')).json.items[0];
+    await admin.expect(201, 'POST', `/risks/${first.id}/mitigations`, { title: 'x' });
+    const requests = [
+        ['GET', '/risks'],
+        ['GET', '/risks?limit=200'],
+        ['GET', '/risks?limit=200&q=risk&tag=one&sort_by=title'],
+        ['GET', `/risks?asset_id=${asset.id}&limit=100&page=1`],
+        ['GET', `/risks/${first.id}`],
+        ['GET', `/risks/${first.id}/timeline`],
+        ['GET', `/risks/${first.id}/mitigations`],
+        ['GET', '/mitigations?overdue=true&limit=200'],
+        ['GET', '/assets'],
+        ['GET', `/assets/${asset.id}`],
+        ['GET', '/stats'],
+        ['GET', '/stats/risk-matrix'],
+        ['GET', '/stats/trends?days=365'],
+        ['GET', '/stats/risk-distribution'],
+        ['GET', '/stats/mitigation-metrics'],
+        ['GET', '/stats/top-risks?limit=50'],
+        ['GET', '/activity?limit=200'],
+        ['GET', '/audit-logs?limit=200'],
+        ['GET', '/users'],
+        ['GET', '/tokens'],
+    ];
+    // The smaller of two: now and then a request also notes when its token was last used.
+    const count = async () => {
+        const counts = {};
+        for (const [method, route] of requests) {
+            const one = await statementsFor(server, admin, method, route);
+            counts[`${method} ${route}`] = Math.min(one, await statementsFor(server, admin, method, route));
+        }
+        return counts;
+    };
+    const few = await count();
+
+    await t.test('with 5 risks it is small', async () => {
+        for (const [request, statements] of Object.entries(few)) {
+            assert.ok(statements >= 1 && statements <= MOST, `${request}: ${statements}`);
+        }
+    });
+
+    await t.test('with 500 risks it is the same', async () => {
+        await fill(495);
+        assert.deepStrictEqual(await count(), few);
+    });
+});

@@ -1,0 +1,169 @@
+/**
+ * Measures the promised times and sizes against a real server; called by script/bench.
+ *
+ * One client, one kept-alive connection, one request at a time; the kinds of request take turns, so
+ * that a disturbance of the machine meets all of them. The times are the client's: they include the
+ * loopback and node itself, which `health` shows. The limits hold for the medians.
+ */
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { cli, ROOT, startServer, temporaryFolder } = require('../http/lib');
+const { kevLines, randomOf } = require('./generate-kev');
+
+const KEV = path.join(ROOT, 'tests/data/kev.csv');
+
+function options(argv) {
+    const chosen = { rows: 100000, requests: 500, json: undefined };
+    for (let i = 0; i < argv.length; i += 2) {
+        const name = argv[i].replace(/^--/, '');
+        if (!(name in chosen) || argv[i + 1] === undefined) {
+            console.error('script/bench [--rows N] [--requests N] [--json FILE]');
+            process.exit(2);
+        }
+        chosen[name] = name === 'json' ? argv[i + 1] : Number(argv[i + 1]);
+    }
+    return chosen;
+}
+
+/** The requests: name, limit in ms for the median, and the path of the n-th one. */
+function kinds(rows) {
+    const random = randomOf(7);
+    const any = (list) => list[Math.floor(random() * list.length)];
+    const rare = ['elasticsearch groovy', 'velocloud', 'log4j', 'zerologon', 'sharepoint server'];
+    const frequent = ['vulnerability', 'remote', 'execution', 'microsoft'];
+    return [
+        ['health', undefined, () => '/health'],
+        ['first page with its total', 5, () => '/risks'],
+        ['page: status and level', 5, () => `/risks?status=ACTIVE&level=${any(['CRITICAL', 'HIGH'])}`],
+        ['page: tag', 5, () => '/risks?tag=ransomware'],
+        ['page: sorted by title', 5, () => '/risks?sort_by=title&sort_dir=asc'],
+        ['page: 40, sorted by date', 5, () => '/risks?sort_by=created_at&page=40'],
+        ['search: rare words', 20, () => `/risks?q=${encodeURIComponent(any(rare))}`],
+        ['search: frequent words', 20, () => `/risks?q=${any(frequent)}`],
+        ['search: one external id', 20, () => `/risks?q=${1000000 + Math.floor(random() * rows)}`],
+        ['search: two letters', 20, () => '/risks?q=mi'],
+        ['one risk by ref', 1, () => `/risks/R-${1 + Math.floor(random() * rows)}`],
+        ['stats', 2, () => '/stats'],
+        ['matrix', 2, () => '/stats/risk-matrix'],
+        ['trends, 30 days', 2, () => '/stats/trends?days=30'],
+        ['distribution', 2, () => '/stats/risk-distribution'],
+        ['mitigation metrics', 2, () => '/stats/mitigation-metrics'],
+        ['top risks', 2, () => '/stats/top-risks'],
+    ].map(([name, limit, route]) => ({ name, limit, route, ms: [] }));
+}
+
+function quantile(sorted, share) {
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+async function measure(client, all, count) {
+    const warmUp = Math.ceil(count / 10);
+    for (let i = -warmUp; i < count; i++) {
+        for (const kind of all) {
+            const route = kind.route();
+            const began = process.hrtime.bigint();
+            const reply = await client.get(route);
+            const ms = Number(process.hrtime.bigint() - began) / 1e6;
+            if (reply.status !== 200) {
+                throw new Error(`GET ${route}: ${reply.status} ${reply.body}`);
+            }
+            if (i >= 0) {
+                kind.ms.push(ms);
+            }
+        }
+    }
+}
+
+/** Import a file into the database that a stopped server uses: the seconds it took. */
+async function importFile(server, file) {
+    const began = process.hrtime.bigint();
+    const { code, stdout, stderr } = await server.cli(['import', file, '--format', 'kev'], { limitMs: 600000 });
+    if (code !== 0) {
+        throw new Error(`import: ${stdout}${stderr}`);
+    }
+    return Number(process.hrtime.bigint() - began) / 1e9;
+}
+
+function residentMb(pid) {
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+}
+
+/** A server whose database holds `file`; and how long the import took. */
+async function serverWith(cleanUps, file) {
+    const server = await startServer({ after: (cleanUp) => cleanUps.push(cleanUp) });
+    await server.stop();
+    const seconds = await importFile(server, file);
+    await server.start();
+    return { server, seconds };
+}
+
+function print(rows) {
+    const cell = (value) => (value === undefined ? '' : value.toFixed(2)).padStart(9);
+    console.log(`${''.padEnd(32)}${['median', 'p95', 'p99', 'limit'].map((title) => title.padStart(9)).join('')}`);
+    for (const { name, unit, median, p95, p99, limit, ok } of rows) {
+        const verdict = limit === undefined ? '' : ok ? 'ok' : 'TOO MUCH';
+        console.log(`${`${name}, ${unit}`.padEnd(32)}${cell(median)}${cell(p95)}${cell(p99)}${cell(limit)}  ${verdict}`);
+    }
+}
+
+async function main() {
+    const { rows, requests, json } = options(process.argv.slice(2));
+    const cleanUps = [];
+    const folder = temporaryFolder();
+    cleanUps.push(() => fs.rmSync(folder, { recursive: true }));
+    const results = [];
+    const add = (name, unit, limit, values) => {
+        const sorted = [...values].sort((a, b) => a - b);
+        const median = quantile(sorted, 0.5);
+        const many = sorted.length > 20;
+        results.push({
+            name, unit, limit, median,
+            p95: many ? quantile(sorted, 0.95) : undefined,
+            p99: many ? quantile(sorted, 0.99) : undefined,
+            ok: limit === undefined || median <= limit,
+        });
+    };
+    try {
+        const file = path.join(folder, 'kev.csv');
+        fs.writeFileSync(file, [...kevLines(rows, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+        const { server, seconds } = await serverWith(cleanUps, file);
+        const starts = [];
+        for (let i = 0; i < 7; i++) {
+            await server.stop();
+            await server.start();
+            starts.push(server.readyMs);
+        }
+        const all = kinds(rows);
+        await measure(await server.signIn(), all, requests);
+        for (const kind of all) {
+            add(kind.name, 'ms', kind.limit, kind.ms);
+        }
+        add('start until ready', 'ms', 100, starts);
+        add(`import of ${rows} rows`, 's', 10 * Math.max(1, rows / 100000), [seconds]);
+        add(`memory with ${rows} rows`, 'MB', undefined, [residentMb(server.pid)]);
+        await server.stop();
+
+        const small = (await serverWith(cleanUps, KEV)).server;
+        await measure(await small.signIn(), kinds(1404), 12);
+        add('memory with the KEV catalogue', 'MB', 30, [residentMb(small.pid)]);
+        await small.stop();
+    } finally {
+        for (const cleanUp of cleanUps) {
+            await cleanUp();
+        }
+    }
+    const { stdout } = await cli(['version']);
+    console.log(`${stdout.trim()}; ${requests} requests of each kind, one connection, nothing cached`);
+    print(results);
+    if (json !== undefined) {
+        fs.writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+    }
+    process.exitCode = results.every((result) => result.ok) ? 0 : 1;
+}
+
+main().catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+});
