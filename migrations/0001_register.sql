@@ -75,8 +75,7 @@ CREATE TABLE risk (
     updated_at BIGINT NOT NULL,
     version BIGINT NOT NULL,
     deleted_at BIGINT,
-    title_fold TEXT NOT NULL,
-    search_text TEXT NOT NULL
+    title_fold TEXT NOT NULL
 );
 -- One index per order in which a list can be read …
 CREATE INDEX risk_by_score ON risk (score DESC, id) WHERE deleted_at IS NULL;
@@ -99,7 +98,13 @@ CREATE INDEX risk_of_review_date ON risk (review_date)
 CREATE UNIQUE INDEX risk_by_external_id ON risk (COALESCE(source, ''), external_id)
     WHERE external_id IS NOT NULL;
 
--- Tags and frameworks once more, for the filters.
+-- What risks are found by exists only while they are not deleted, so that matches can be counted
+-- without looking at the risks: the folded text that is searched …
+CREATE TABLE risk_text (
+    risk_ref INTEGER PRIMARY KEY REFERENCES risk (ref),
+    search_text TEXT NOT NULL
+);
+-- … and tags and frameworks once more.
 CREATE TABLE risk_label (
     kind TEXT NOT NULL,
     label TEXT NOT NULL,

@@ -205,8 +205,8 @@ static void run(struct pool_job *job, struct db *db, enum status status, const s
         status = answer(passage, &call, &err);
     if (db && db_in_transaction(db))
         db_rollback(db);
-    if (status != OK)
-        note_refusal(passage, &service, status, &err);
+    if (status != OK || call.status >= 400)
+        note_refusal(passage, &service, status != OK ? status : INVALID, &err);
     passage->user_id = caller.user_id;
     if (db) {
         passage->statements = db_statement_count(db) - statements;

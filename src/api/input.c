@@ -84,13 +84,18 @@ enum status input_parameters(struct passage *passage, struct question *question,
     return route->list ? list_request_finish(&question->list, arena, err) : OK;
 }
 
-/** "3.0123…", as in an ETag, or "3"; with quotes. `*` is any version. */
+/**
+ * "3.0123…", as in an ETag, or "3"; with quotes. `*` is any version. Only the version counts, so a
+ * tag that a compressing proxy has made weak does as well.
+ */
 enum status input_if_match(struct http_request *request, int64_t *ret_version, struct err *err)
 {
     const char *header = http_header(request, "If-Match");
     if (!header || strcmp(header, "*") == 0)
         return OK;
     struct arena *arena = http_arena(request);
+    if (strncmp(header, "W/", 2) == 0)
+        header += 2;
     size_t length = strlen(header);
     int64_t version = 0;
     if (length > 2 && header[0] == '"' && header[length - 1] == '"') {

@@ -9,12 +9,17 @@
 
 enum { DOCUMENT_MAX_BYTES = 1 << 20 };
 
-static void put_ref(struct json_writer *out, const char *name, const char *schema)
+static void put_ref_member(struct json_writer *out, const char *schema)
 {
     char ref[80];
     snprintf(ref, sizeof ref, "#/components/schemas/%s", schema);
-    json_open_object(out, name);
     json_put_string(out, "$ref", ref);
+}
+
+static void put_ref(struct json_writer *out, const char *name, const char *schema)
+{
+    json_open_object(out, name);
+    put_ref_member(out, schema);
     json_close_object(out);
 }
 
@@ -121,21 +126,13 @@ static void put_more(struct json_writer *out, const char *more)
 {
     while (more && *more) {
         char name[64], type[64];
-        int used = 0;
-        if (sscanf(more, " %63[^:]:%63[^ ]%n", name, type, &used) != 2)
-            return;
+        size_t name_length = strcspn(more, ":"), type_length = strcspn(more + name_length, " ");
+        snprintf(name, sizeof name, "%.*s", (int)name_length, more);
+        snprintf(type, sizeof type, "%.*s", (int)type_length - 1, more + name_length + 1);
         put_type(out, name, type);
-        more += used;
+        more += name_length + type_length;
+        more += *more == ' ';
     }
-}
-
-static void put_required(struct json_writer *out, const struct schema *schema)
-{
-    json_open_array(out, "required");
-    for (size_t i = 0; i < schema->table->count; i++)
-        if (schema->table->fields[i].flags & FIELD_REQUIRED)
-            json_put_string(out, NULL, schema->table->fields[i].name);
-    json_close_array(out);
 }
 
 static void put_record(struct json_writer *out, const struct schema *schema)
@@ -150,11 +147,6 @@ static void put_record(struct json_writer *out, const struct schema *schema)
     }
     put_more(out, schema->more);
     json_close_object(out);
-    if (schema->for_writing) {
-        put_required(out, schema);
-        json_put_string(out, "description",
-                        "what is required is so for POST; PATCH changes the members present");
-    }
 }
 
 static void put_schema(struct json_writer *out, const struct schema *schema)
@@ -320,10 +312,25 @@ static void put_content(struct json_writer *out, const char *type, const char *s
 {
     json_open_object(out, "content");
     json_open_object(out, type);
-    if (schema)
-        put_ref(out, "schema", schema);
+    put_ref(out, "schema", schema);
     json_close_object(out);
     json_close_object(out);
+}
+
+/** What a new record must have; a change to one needs nothing. */
+static void put_required(struct json_writer *out, const char *name)
+{
+    const struct field_table *table = NULL;
+    for (size_t i = 0; i < schema_count; i++)
+        if (strcmp(schemas[i].name, name) == 0)
+            table = schemas[i].table;
+    if (!table)
+        return;
+    json_open_array(out, "required");
+    for (size_t i = 0; i < table->count; i++)
+        if (table->fields[i].flags & FIELD_REQUIRED)
+            json_put_string(out, NULL, table->fields[i].name);
+    json_close_array(out);
 }
 
 static void put_body(struct json_writer *out, const struct route *route)
@@ -332,7 +339,17 @@ static void put_body(struct json_writer *out, const struct route *route)
         return;
     json_open_object(out, "requestBody");
     json_put_bool(out, "required", true);
-    put_content(out, route->takes ? "application/json" : "application/octet-stream", route->takes);
+    json_open_object(out, "content");
+    json_open_object(out, route->takes ? "application/json" : "application/octet-stream");
+    if (route->takes) {
+        json_open_object(out, "schema");
+        put_ref_member(out, route->takes);
+        if (route->method == HTTP_POST)
+            put_required(out, route->takes);
+        json_close_object(out);
+    }
+    json_close_object(out);
+    json_close_object(out);
     json_close_object(out);
 }
 

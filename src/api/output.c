@@ -62,6 +62,8 @@ struct http_reply output_reply(struct http_request *request, const struct route 
         reply.content_type = NULL;
         return reply;
     }
+    if (route->method != HTTP_GET && call->question.version == 0)
+        return reply; /* not the state of a thing, so nothing to compare with */
     char digest[17];
     token_digest(out->data, out->length, digest);
     char *tag =

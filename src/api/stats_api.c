@@ -14,19 +14,20 @@ static void put_levels(struct json_writer *out, const char *name, const struct d
 
 enum status stats_get(struct question *question, struct err *err)
 {
-    struct stats stats;
-    enum status status = stats_service_get(question->service, &stats, err);
+    struct tally tally;
+    struct mitigation_metrics mitigations;
+    enum status status = stats_service_get(question->service, &tally, &mitigations, err);
     if (status != OK)
         return status;
-    struct day_figure now = tally_day(&stats.tally, clock_day(question->service->now_ms));
+    struct day_figure now = tally_day(&tally, clock_day(question->service->now_ms));
     struct json_writer *out = question->out;
     json_open_object(out, NULL);
-    json_put_int(out, "total_risks", tally_count(&stats.tally, -1));
+    json_put_int(out, "total_risks", tally_count(&tally, -1));
     json_put_int(out, "global_risk_score", global_risk_score(day_total(&now), now.score_sum));
     json_put_int(out, "high_risks", now.levels[LEVEL_HIGH] + now.levels[LEVEL_CRITICAL]);
-    json_put_int(out, "mitigated_risks", tally_count(&stats.tally, RISK_MITIGATED));
+    json_put_int(out, "mitigated_risks", tally_count(&tally, RISK_MITIGATED));
     put_levels(out, "risks_by_severity", &now);
-    json_put_int(out, "overdue_mitigations", stats_overdue(&stats, question->service->today));
+    json_put_int(out, "overdue_mitigations", mitigations.overdue);
     json_close_object(out);
     return OK;
 }
@@ -44,15 +45,15 @@ static int64_t scored_in(const struct tally *tally, int impact, int probability)
 
 enum status stats_matrix(struct question *question, struct err *err)
 {
-    struct stats stats;
-    enum status status = stats_service_get(question->service, &stats, err);
+    struct tally tally;
+    enum status status = stats_service_get(question->service, &tally, NULL, err);
     if (status != OK)
         return status;
     struct json_writer *out = question->out;
     json_open_array(out, NULL);
     for (int impact = 0; impact < 5; impact++)
         for (int probability = 0; probability < 5; probability++) {
-            int64_t count = scored_in(&stats.tally, impact, probability);
+            int64_t count = scored_in(&tally, impact, probability);
             if (count == 0)
                 continue;
             json_open_object(out, NULL);
@@ -94,11 +95,11 @@ enum status stats_trends(struct question *question, struct err *err)
 /** How many scored risks there are of each score band of five points, of each level and status. */
 enum status stats_distribution(struct question *question, struct err *err)
 {
-    struct stats stats;
-    enum status status = stats_service_get(question->service, &stats, err);
+    struct tally tally;
+    enum status status = stats_service_get(question->service, &tally, NULL, err);
     if (status != OK)
         return status;
-    struct day_figure now = tally_day(&stats.tally, 0);
+    struct day_figure now = tally_day(&tally, 0);
     struct json_writer *out = question->out;
     json_open_object(out, NULL);
     json_put_int(out, "total", day_total(&now));
@@ -106,7 +107,7 @@ enum status stats_distribution(struct question *question, struct err *err)
     json_open_object(out, "by_status");
     for (int at = 0; at < RISK_STATUSES; at++)
         if (at != RISK_CLOSED)
-            json_put_int(out, risk_status_names[at], tally_count(&stats.tally, at));
+            json_put_int(out, risk_status_names[at], tally_count(&tally, at));
     json_close_object(out);
     for (int by_impact = 1; by_impact >= 0; by_impact--) {
         json_open_object(out, by_impact ? "by_impact" : "by_probability");
@@ -114,7 +115,7 @@ enum status stats_distribution(struct question *question, struct err *err)
             int64_t count = 0;
             for (int other = 0; other < 5; other++)
                 count +=
-                    scored_in(&stats.tally, by_impact ? value : other, by_impact ? other : value);
+                    scored_in(&tally, by_impact ? value : other, by_impact ? other : value);
             json_put_int(out, (const char *[]){"1", "2", "3", "4", "5"}[value], count);
         }
         json_close_object(out);
@@ -125,29 +126,22 @@ enum status stats_distribution(struct question *question, struct err *err)
 
 enum status stats_mitigations(struct question *question, struct err *err)
 {
-    struct stats stats;
-    enum status status = stats_service_get(question->service, &stats, err);
+    struct mitigation_metrics all;
+    enum status status = stats_service_get(question->service, NULL, &all, err);
     if (status != OK)
         return status;
-    int64_t counts[3] = {0}, total = 0, progress = 0, cost = 0;
-    for (size_t i = 0; i < stats.mitigations.count; i++) {
-        const struct mitigation_cell *cell = &stats.mitigations.cells[i];
-        counts[cell->status] += cell->count;
-        total += cell->count;
-        progress += cell->progress_sum;
-        cost += cell->cost_sum;
-    }
     struct json_writer *out = question->out;
     json_open_object(out, NULL);
-    json_put_int(out, "total", total);
-    json_put_int(out, "planned", counts[MITIGATION_PLANNED]);
-    json_put_int(out, "in_progress", counts[MITIGATION_IN_PROGRESS]);
-    json_put_int(out, "done", counts[MITIGATION_DONE]);
-    json_put_int(out, "overdue", stats_overdue(&stats, question->service->today));
-    json_put_hundredths(out, "average_progress", total ? 100 * progress / total : 0);
+    json_put_int(out, "total", all.total);
+    json_put_int(out, "planned", all.counts[MITIGATION_PLANNED]);
+    json_put_int(out, "in_progress", all.counts[MITIGATION_IN_PROGRESS]);
+    json_put_int(out, "done", all.counts[MITIGATION_DONE]);
+    json_put_int(out, "overdue", all.overdue);
+    json_put_hundredths(out, "average_progress",
+                        all.total ? 100 * all.progress_sum / all.total : 0);
     json_put_hundredths(out, "completion_rate",
-                        total ? 10000 * counts[MITIGATION_DONE] / total : 0);
-    json_put_int(out, "total_cost", cost);
+                        all.total ? 10000 * all.counts[MITIGATION_DONE] / all.total : 0);
+    json_put_int(out, "total_cost", all.cost_sum);
     json_close_object(out);
     return OK;
 }

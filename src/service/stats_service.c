@@ -1,30 +1,17 @@
 #include "service/stats_service.h"
 
-#include <string.h>
-
-enum status stats_service_get(struct service *service, struct stats *ret_stats, struct err *err)
+enum status stats_service_get(struct service *service, struct tally *ret_tally,
+                              struct mitigation_metrics *ret_metrics, struct err *err)
 {
-    mitigation_tally_init(&ret_stats->mitigations, service->arena);
     enum status status = db_begin_read(service->db, err);
     if (status != OK)
         return status;
-    status = figure_tally(service->db, &ret_stats->tally, err);
-    if (status == OK)
-        status = figure_mitigations(service->db, &ret_stats->mitigations, err);
+    if (ret_tally)
+        status = figure_tally(service->db, ret_tally, err);
+    if (status == OK && ret_metrics)
+        status = figure_metrics(service->db, service->today, ret_metrics, err);
     db_rollback(service->db);
     return status;
-}
-
-int64_t stats_overdue(const struct stats *stats, const char *today)
-{
-    int64_t overdue = 0;
-    for (size_t i = 0; i < stats->mitigations.count; i++) {
-        const struct mitigation_cell *cell = &stats->mitigations.cells[i];
-        if (cell->status != MITIGATION_DONE && cell->due_date[0] &&
-            strcmp(cell->due_date, today) < 0)
-            overdue += cell->count;
-    }
-    return overdue;
 }
 
 enum status stats_service_trend(struct service *service, size_t count, struct day_figure *ret_days,

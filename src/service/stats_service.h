@@ -8,14 +8,9 @@
 #include "service/service.h"
 #include "store/figure_store.h"
 
-struct stats {
-    struct tally tally;
-    struct mitigation_tally mitigations;
-};
-/** Both tallies: two statements. */
-enum status stats_service_get(struct service *service, struct stats *ret_stats,
-                              struct err *err) MUST_CHECK;
-int64_t stats_overdue(const struct stats *stats, const char *today);
+/** Either may be NULL; a statement for each, from one snapshot. */
+enum status stats_service_get(struct service *service, struct tally *ret_tally,
+                              struct mitigation_metrics *ret_metrics, struct err *err) MUST_CHECK;
 
 /** The last `count` days, today last: one statement. */
 enum status stats_service_trend(struct service *service, size_t count, struct day_figure *ret_days,

@@ -25,6 +25,7 @@ struct database {
 struct db_statement {
     struct engine_statement *prepared;
     char *sql;
+    const char *asked; /* where the text stood; it may be gone */
     uint64_t last_used;
     bool running;
 };
@@ -189,6 +190,11 @@ bool db_in_transaction(const struct db *db)
     return db->transaction != IDLE;
 }
 
+void db_bulk(struct db *db, bool on)
+{
+    db->engine->bulk(db->conn, on);
+}
+
 uint64_t db_statement_count(const struct db *db)
 {
     return db->statements;
@@ -216,18 +222,23 @@ static struct db_statement *place(struct db *db)
 static enum status find_statement(struct db *db, const char *sql,
                                   struct db_statement **ret_statement, struct err *err)
 {
-    for (size_t i = 0; i < db->kept_count; i++) {
-        if (strcmp(db->kept[i].sql, sql) == 0) {
-            *ret_statement = &db->kept[i];
-            return OK;
-        }
+    size_t at = 0;
+    /* Most texts are constants: the same address is most likely the same text. */
+    while (at < db->kept_count && !(db->kept[at].asked == sql && strcmp(db->kept[at].sql, sql) == 0))
+        at++;
+    if (at == db->kept_count)
+        for (at = 0; at < db->kept_count && strcmp(db->kept[at].sql, sql) != 0; at++)
+            ;
+    if (at < db->kept_count) {
+        *ret_statement = &db->kept[at];
+        return OK;
     }
     struct engine_statement *prepared;
     enum status status = db->engine->prepare(db->conn, sql, &prepared, err);
     if (status != OK)
         return status;
     struct db_statement *statement = place(db);
-    *statement = (struct db_statement){.prepared = prepared, .sql = mem_strdup(sql)};
+    *statement = (struct db_statement){.prepared = prepared, .sql = mem_strdup(sql), .asked = sql};
     *ret_statement = statement;
     return OK;
 }

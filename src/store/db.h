@@ -98,6 +98,12 @@ enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
 
+/**
+ * A hint: very many rows are going to be written in one transaction, so take more memory; with false,
+ * give it back. Outside of transactions.
+ */
+void db_bulk(struct db *db, bool on);
+
 /** Statements run since the connection was opened; for tests and the log. */
 uint64_t db_statement_count(const struct db *db);
 /** Time spent in statements since then, µs. */

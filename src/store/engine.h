@@ -38,6 +38,8 @@ struct db_engine {
     enum status (*commit)(struct engine_conn *conn, struct err *err);
     void (*rollback)(struct engine_conn *conn); /* also without a transaction */
 
+    void (*bulk)(struct engine_conn *conn, bool on); /* see db_bulk() */
+
     enum status (*prepare)(struct engine_conn *conn, const char *sql,
                            struct engine_statement **ret_statement, struct err *err);
     void (*finalize)(struct engine_statement *statement);

@@ -10,34 +10,74 @@ void mitigation_tally_init(struct mitigation_tally *tally, struct arena *arena)
     *tally = (struct mitigation_tally){.arena = arena};
 }
 
+static uint32_t hash_of(int status, const char *due_date)
+{
+    uint32_t hash = 2166136261u ^ (uint32_t)status; /* FNV-1a */
+    for (const char *c = due_date; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    return hash;
+}
+
+/** Where this cell's position is, or would be, noted in `slots`. */
+static uint32_t *slot_of(const struct mitigation_tally *tally, int status, const char *due_date)
+{
+    size_t mask = 2 * tally->capacity - 1;
+    for (size_t at = hash_of(status, due_date) & mask;; at = (at + 1) & mask) {
+        uint32_t *slot = &tally->slots[at];
+        if (*slot == 0)
+            return slot;
+        const struct mitigation_cell *cell = &tally->cells[*slot - 1];
+        if (cell->status == status && strcmp(cell->due_date, due_date) == 0)
+            return slot;
+    }
+}
+
+/** Twice the room, and `slots` made anew. */
+static void grow(struct mitigation_tally *tally)
+{
+    struct mitigation_cell *cells = tally->cells;
+    tally->capacity = tally->capacity ? 2 * tally->capacity : 16;
+    tally->cells = arena_zalloc(tally->arena, tally->capacity, sizeof *cells);
+    tally->slots = arena_zalloc(tally->arena, 2 * tally->capacity, sizeof *tally->slots);
+    if (tally->count)
+        memcpy(tally->cells, cells, tally->count * sizeof *cells);
+    for (size_t i = 0; i < tally->count; i++)
+        *slot_of(tally, cells[i].status, cells[i].due_date) = (uint32_t)i + 1;
+}
+
 static struct mitigation_cell *cell_of(struct mitigation_tally *tally, int status,
                                        const char *due_date)
 {
-    for (size_t i = 0; i < tally->count; i++)
-        if (tally->cells[i].status == status && strcmp(tally->cells[i].due_date, due_date) == 0)
-            return &tally->cells[i];
-    if (tally->count == tally->capacity) {
-        size_t capacity = tally->capacity ? 2 * tally->capacity : 16;
-        struct mitigation_cell *cells = arena_zalloc(tally->arena, capacity, sizeof *cells);
-        if (tally->count)
-            memcpy(cells, tally->cells, tally->count * sizeof *cells);
-        tally->cells = cells;
-        tally->capacity = capacity;
+    if (tally->count == tally->capacity)
+        grow(tally);
+    uint32_t *slot = slot_of(tally, status, due_date);
+    if (*slot == 0) {
+        tally->cells[tally->count] = (struct mitigation_cell){
+            .status = status, .due_date = arena_strdup(tally->arena, due_date)};
+        *slot = (uint32_t)++tally->count;
     }
-    struct mitigation_cell *cell = &tally->cells[tally->count++];
-    cell->status = status;
-    cell->due_date = arena_strdup(tally->arena, due_date);
-    return cell;
+    return &tally->cells[*slot - 1];
+}
+
+void mitigation_tally_add_cell(struct mitigation_tally *tally, const struct mitigation_cell *cell)
+{
+    struct mitigation_cell *sum = cell_of(tally, cell->status, cell->due_date);
+    sum->count += cell->count;
+    sum->progress_sum += cell->progress_sum;
+    sum->cost_sum += cell->cost_sum;
 }
 
 void mitigation_tally_add(struct mitigation_tally *tally, const struct mitigation *mitigation,
                           int sign)
 {
-    struct mitigation_cell *cell =
-        cell_of(tally, mitigation->status, mitigation->due_date ? mitigation->due_date : "");
-    cell->count += sign;
-    cell->progress_sum += sign * mitigation->progress;
-    cell->cost_sum += sign * mitigation->cost;
+    const struct mitigation_cell cell = {
+        .status = mitigation->status,
+        .due_date = mitigation->due_date ? mitigation->due_date : "",
+        .count = sign,
+        .progress_sum = sign * mitigation->progress,
+        .cost_sum = sign * mitigation->cost,
+    };
+    mitigation_tally_add_cell(tally, &cell);
 }
 
 struct figure_changes *figure_changes_new(struct arena *arena)
@@ -180,6 +220,32 @@ enum status figure_mitigations(struct db *db, struct mitigation_tally *ret_tally
         cell->cost_sum += db_int(&rows, 4);
     }
     return db_end(&rows, err);
+}
+
+enum status figure_metrics(struct db *db, const char *today, struct mitigation_metrics *ret_metrics,
+                           struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, &queries[QUERY_MITIGATION_METRICS],
+                                   DB_PARAMS(DB_TEXT(today)), &rows, err);
+    if (status != OK)
+        return status;
+    struct mitigation_metrics metrics = {0};
+    while (db_next(&rows)) {
+        int at = text_index(mitigation_status_names, db_text(&rows, 0));
+        if (at < 0)
+            return err_set(err, INTERNAL, NULL, "the tally is damaged: run openrisk check");
+        metrics.counts[at] = db_int(&rows, 1);
+        metrics.total += db_int(&rows, 1);
+        metrics.progress_sum += db_int(&rows, 2);
+        metrics.cost_sum += db_int(&rows, 3);
+        if (at != MITIGATION_DONE)
+            metrics.overdue += db_int(&rows, 4);
+    }
+    status = db_end(&rows, err);
+    if (status == OK)
+        *ret_metrics = metrics;
+    return status;
 }
 
 enum status figure_days(struct db *db, int32_t first, size_t count, struct day_figure *ret_days,

@@ -19,6 +19,7 @@ struct mitigation_cell {
 
 struct mitigation_tally {
     struct mitigation_cell *cells;
+    uint32_t *slots; /* 2 × capacity positions of cells by hash, from 1; 0 = none */
     size_t count, capacity;
     struct arena *arena;
 };
@@ -31,6 +32,8 @@ struct figure_changes {
 void mitigation_tally_init(struct mitigation_tally *tally, struct arena *arena);
 void mitigation_tally_add(struct mitigation_tally *tally, const struct mitigation *mitigation,
                           int sign);
+/** Several mitigations at once: those of one status and due date. */
+void mitigation_tally_add_cell(struct mitigation_tally *tally, const struct mitigation_cell *cell);
 
 struct figure_changes *figure_changes_new(struct arena *arena);
 /** `before` or `after` NULL: the risk appears or goes. Deleted ones count for nothing. */
@@ -45,6 +48,14 @@ enum status figure_changes_write(struct db *db, const struct figure_changes *cha
 enum status figure_tally(struct db *db, struct tally *ret_tally, struct err *err) MUST_CHECK;
 enum status figure_mitigations(struct db *db, struct mitigation_tally *ret_tally,
                                struct err *err) MUST_CHECK;
+/** What the tally of mitigations sums up to. */
+struct mitigation_metrics {
+    int64_t counts[3]; /* by enum mitigation_status */
+    int64_t total, progress_sum, cost_sum, overdue;
+};
+enum status figure_metrics(struct db *db, const char *today, struct mitigation_metrics *ret_metrics,
+                           struct err *err) MUST_CHECK;
+
 /** `count` days from `first` on, each with the state at its end; gaps are filled. */
 enum status figure_days(struct db *db, int32_t first, size_t count, struct day_figure *ret_days,
                         struct err *err) MUST_CHECK;

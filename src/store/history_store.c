@@ -132,13 +132,20 @@ enum status baseline_store_get(struct db *db, const char *source, const char *ex
     return OK;
 }
 
-enum status baseline_store_set(struct db *db, const char *source, const char *external_id,
-                               int64_t risk_ref, const char *members, struct err *err)
+enum status baseline_store_insert(struct db *db, const char *source, const char *external_id,
+                                  int64_t risk_ref, const char *members, struct err *err)
 {
-    return db_exec(
-        db, &queries[QUERY_BASELINE_SET],
-        DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref), DB_TEXT(members)), NULL,
-        err);
+    return db_exec(db, &queries[QUERY_BASELINE_INSERT],
+                   DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref),
+                             DB_TEXT(members)),
+                   NULL, err);
+}
+
+enum status baseline_store_update(struct db *db, const char *source, const char *external_id,
+                                  const char *members, struct err *err)
+{
+    return db_exec(db, &queries[QUERY_BASELINE_UPDATE],
+                   DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_TEXT(members)), NULL, err);
 }
 
 enum status baseline_store_of(struct db *db, int64_t risk_ref, struct arena *arena,

@@ -64,8 +64,12 @@ enum status audit_store_list(struct db *db, const struct list_request *request, 
 enum status baseline_store_get(struct db *db, const char *source, const char *external_id,
                                struct arena *arena, int64_t *ret_risk_ref, char **ret_members,
                                struct err *err) MUST_CHECK;
-enum status baseline_store_set(struct db *db, const char *source, const char *external_id,
-                               int64_t risk_ref, const char *members, struct err *err) MUST_CHECK;
+/** CONFLICT if there is one. */
+enum status baseline_store_insert(struct db *db, const char *source, const char *external_id,
+                                  int64_t risk_ref, const char *members,
+                                  struct err *err) MUST_CHECK;
+enum status baseline_store_update(struct db *db, const char *source, const char *external_id,
+                                  const char *members, struct err *err) MUST_CHECK;
 
 struct baseline {
     const char *source, *external_id, *members;

@@ -250,7 +250,8 @@ enum status list_request_finish(struct list_request *request, struct arena *aren
 struct builder {
     const struct list_request *request;
     const char *today;
-    bool walk;
+    /* SIFT and WALK both follow the index of the order; SIFT while sets of matches are small */
+    enum form { COLLECT, SIFT, WALK } form;
     struct arena *arena;
     struct buf sql;
     struct db_value params[PARAMS_MAX];
@@ -285,34 +286,59 @@ static void level_range(int level, struct db_value *values)
     values[1] = DB_INT(from[level + 1] - 1);
 }
 
+static void put_words(struct builder *b, const char *text, const struct search *search)
+{
+    for (size_t i = 0; i < search->words.count; i++) {
+        buf_printf(&b->sql, "%sinstr(%s, ", i ? " AND " : "", text);
+        put_param(b, DB_TEXT(search->words.items[i]));
+        buf_puts(&b->sql, ") > 0");
+    }
+}
+
+/* SQLite: FTS5 finds candidates that have all the trigrams, anywhere */
+#define CANDIDATES "IN (SELECT rowid FROM risk_search WHERE risk_search MATCH ?)"
+
 static void put_search(struct builder *b, const char *folded)
 {
     struct search search = search_parse(folded, b->arena);
     if (search.prefix) {
         const struct db_value range[] = {DB_TEXT(search.prefix), DB_TEXT(search.prefix_end)};
         put_condition(b,
-                      b->walk ? "+title_fold >= ? AND +title_fold < ?"
-                              : "title_fold >= ? AND title_fold < ?",
+                      b->form == COLLECT ? "title_fold >= ? AND title_fold < ?"
+                                         : "+title_fold >= ? AND +title_fold < ?",
                       range);
         return;
     }
-    /* SQLite: FTS5 finds candidates that have all the trigrams, anywhere */
-    if (!b->walk)
-        put_condition(b, "ref IN (SELECT rowid FROM risk_search WHERE risk_search MATCH ?) AND ",
-                      (struct db_value[]){DB_TEXT(search.trigrams)});
-    for (size_t i = 0; i < search.words.count; i++) {
-        if (i)
-            buf_puts(&b->sql, " AND ");
-        put_condition(b, "instr(search_text, ?) > 0",
-                      (struct db_value[]){DB_TEXT(search.words.items[i])});
-    }
+    const struct db_value trigrams[] = {DB_TEXT(search.trigrams)};
+    if (b->form == COLLECT)
+        put_condition(b, "ref " CANDIDATES " AND ", trigrams);
+    else if (b->form == SIFT)
+        put_condition(b, "+ref " CANDIDATES " AND ", trigrams);
+    put_words(b, "(SELECT search_text FROM risk_text WHERE risk_ref = ref)", &search);
+}
+
+/** Matches of a search alone are counted without a look at the risks. False for a prefix. */
+static bool put_search_alone(struct builder *b, const char *folded)
+{
+    struct search search = search_parse(folded, b->arena);
+    if (search.prefix)
+        return false;
+    const struct db_value trigrams[] = {DB_TEXT(search.trigrams)};
+    /* SQLite: in this order candidates are made one by one, and no more than are counted */
+    put_condition(b,
+                  " FROM risk_search CROSS JOIN risk_text ON risk_ref = risk_search.rowid "
+                  "WHERE risk_search MATCH ? AND ",
+                  trigrams);
+    put_words(b, "risk_text.search_text", &search);
+    return true;
 }
 
 static void put_filter(struct builder *b, const struct list_filter *filter, const char *value)
 {
     const char *order = b->request->spec->sorts[b->request->sort].name;
     bool bounds = filter->same_order && strcmp(filter->same_order, order) == 0;
-    const char *condition = b->walk && filter->walk && !bounds ? filter->walk : filter->collect;
+    const char *condition =
+        b->form != COLLECT && filter->walk && !bounds ? filter->walk : filter->collect;
     struct db_value values[2] = {DB_NULL, DB_NULL};
     switch (filter->kind) {
     case LIST_TEXT:
@@ -388,10 +414,10 @@ static void put_order(struct builder *b)
                id_descending(request) ? "DESC" : "ASC");
 }
 
-static void builder_init(struct builder *b, const struct list_request *request, bool walk,
+static void builder_init(struct builder *b, const struct list_request *request, enum form form,
                          const char *today, struct arena *arena)
 {
-    *b = (struct builder){.request = request, .walk = walk, .today = today, .arena = arena};
+    *b = (struct builder){.request = request, .form = form, .today = today, .arena = arena};
     buf_init(&b->sql, SQL_MAX_BYTES);
 }
 
@@ -406,10 +432,42 @@ static struct query builder_finish(struct builder *b)
     return query;
 }
 
+/** The position of the only filter that is set; -1 if there are more, or none. */
+static int only_filter(const struct list_request *request)
+{
+    int only = -1;
+    for (size_t i = 0; i < request->spec->filter_count; i++) {
+        if (!request->values[i])
+            continue;
+        if (only >= 0)
+            return -1;
+        only = (int)i;
+    }
+    return only;
+}
+
+/** Count a filter's matches without the table of the list, where that is possible. */
+static bool put_alone(struct builder *b)
+{
+    int only = only_filter(b->request);
+    if (only < 0)
+        return false;
+    const struct list_filter *filter = &b->request->spec->filters[only];
+    const char *value = b->request->values[only];
+    if (filter->kind == LIST_SEARCH)
+        return put_search_alone(b, value);
+    if (!filter->alone)
+        return false;
+    buf_puts(&b->sql, " FROM ");
+    put_condition(b, filter->alone, (const struct db_value[]){DB_TEXT(value)});
+    return true;
+}
+
 static struct query build_count(struct builder *b)
 {
     buf_puts(&b->sql, "SELECT count(*) FROM (SELECT 1");
-    put_where(b);
+    if (!put_alone(b))
+        put_where(b);
     buf_puts(&b->sql, " LIMIT ");
     put_param(b, DB_INT(LIST_COUNT_MAX + 1));
     buf_puts(&b->sql, ") AS found");
@@ -439,17 +497,17 @@ static struct query build_page(struct builder *b)
     return builder_finish(b);
 }
 
-struct query list_page_query(const struct list_request *request, bool walk, struct arena *arena)
+struct query list_page_query(const struct list_request *request, int form, struct arena *arena)
 {
     struct builder b;
-    builder_init(&b, request, walk, "2026-01-01", arena);
+    builder_init(&b, request, (enum form)form, "2026-01-01", arena);
     return build_page(&b);
 }
 
 struct query list_count_query(const struct list_request *request, struct arena *arena)
 {
     struct builder b;
-    builder_init(&b, request, false, "2026-01-01", arena);
+    builder_init(&b, request, COLLECT, "2026-01-01", arena);
     return build_count(&b);
 }
 
@@ -474,7 +532,7 @@ static enum status count_all(struct db *db, const struct list_request *request, 
         return OK;
     }
     struct builder b;
-    builder_init(&b, request, false, today, arena);
+    builder_init(&b, request, COLLECT, today, arena);
     struct query query = build_count(&b);
     status = db_select_int(db, &query, b.params, b.count, &count, err);
     if (status != OK)
@@ -484,6 +542,18 @@ static enum status count_all(struct db *db, const struct list_request *request, 
         .is_exact = count <= LIST_COUNT_MAX,
     };
     return OK;
+}
+
+static enum form form_for(const struct list_request *request, const struct list_total *total)
+{
+    if (!total->is_exact)
+        return WALK;
+    if (total->total < LIST_SIFT_MIN)
+        return COLLECT;
+    for (size_t i = 0; i < request->spec->filter_count; i++)
+        if (request->values[i] && !request->spec->filters[i].sifts)
+            return COLLECT;
+    return SIFT;
 }
 
 /** The token that reads on after the current row. */
@@ -514,7 +584,7 @@ enum status list_read(struct db *db, const struct list_request *request, const c
     if (status != OK)
         return status;
     struct builder b;
-    builder_init(&b, request, !result.total.is_exact, today, arena);
+    builder_init(&b, request, form_for(request, &result.total), today, arena);
     struct query query = build_page(&b);
     AUTO_ROWS struct db_rows rows = {0};
     status = db_select(db, &query, b.params, b.count, &rows, err);

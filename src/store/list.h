@@ -6,9 +6,10 @@
  * filters: one counts (up to LIST_COUNT_MAX + 1), one reads a page.
  *
  * How a page is found depends on that count. Few matches are collected by the filters' indexes and
- * then sorted. Many matches (more than were counted) are met soon by walking the index of the order
- * and testing each row, where collecting would touch most of the table. Both forms of each
- * condition stand in the spec; a test looks at the plan of all combinations.
+ * then sorted. Many are met soon by walking the index of the order and testing each row, where
+ * collecting would touch most of the table. Both forms of each condition stand in the spec; a test
+ * looks at the plan of all combinations. Testing is cheap, without a look at the row, where the
+ * matches are known as a set of rows (`sifts`), so such a filter walks from LIST_SIFT_MIN matches.
  *
  * Not thread-safe; specs are constant.
  */
@@ -20,6 +21,7 @@
 enum {
     LIST_FILTERS_MAX = 16,
     LIST_COUNT_MAX = 10000,
+    LIST_SIFT_MIN = 1000,
     LIST_LIMIT_MAX = 200,
     LIST_LIMIT_DEFAULT = 20,
     LIST_DEPTH_MAX = 100000,
@@ -45,7 +47,11 @@ struct list_filter {
     const char *collect;    /* condition for the filter's index; each ? is a parameter */
     const char *walk;       /* for testing a row; NULL: the same */
     const char *same_order; /* in this order, walking too goes by `collect`: it bounds the index */
-    const char *otherwise;  /* LIST_FLAG: for false; NULL: no condition */
+    /* What to count if it is the only filter: a table and a condition on it, which hold for rows of
+     * `base` only; NULL: count as with any other. */
+    const char *alone;
+    bool sifts;               /* `walk` tests the row's number against a set */
+    const char *otherwise;    /* LIST_FLAG: for false; NULL: no condition */
     const char *const *names; /* LIST_NAME */
     const char *about;
     bool internal; /* set by the program, not by a query string */
@@ -122,8 +128,8 @@ enum status list_read(struct db *db, const struct list_request *request, const c
                       struct arena *arena, list_row *row, void *context,
                       struct list_result *ret_result, struct err *err) MUST_CHECK;
 
-/** The SQL texts alone, for the test of plans. */
-struct query list_page_query(const struct list_request *request, bool walk, struct arena *arena);
+/** The SQL texts alone, for the test of plans. `form`: 0 collects, 1 sifts, 2 walks. */
+struct query list_page_query(const struct list_request *request, int form, struct arena *arena);
 struct query list_count_query(const struct list_request *request, struct arena *arena);
 
 /* The lists of the program. */

@@ -13,27 +13,26 @@
 #define SPEC_FILTERS(array) .filters = (array), .filter_count = COUNT_OF(array)
 #define SPEC_SORTS(array) .sorts = (array), .sort_count = COUNT_OF(array)
 
-#define LABEL_COLLECT(kind)                                                                        \
-    "ref IN (SELECT risk_ref FROM risk_label WHERE kind = '" kind "' AND label = ?)"
-#define LABEL_WALK(kind)                                                                           \
-    "EXISTS (SELECT 1 FROM risk_label WHERE kind = '" kind "' AND label = ? AND risk_ref = ref)"
+/* Rows that are known by a set of their numbers: collected by it, or sifted through it. */
+#define IN_SET(set) "ref IN (" set ")", "+ref IN (" set ")", .sifts = true
+#define LABELLED(kind) "risk_label WHERE kind = '" kind "' AND label = ?"
 
 static const struct list_filter risk_filters[] = {
-    {"q", LIST_SEARCH,
+    {"q", LIST_SEARCH, .sifts = true,
      .about = "words, all of which are in title, description, external id or ref; "
               "one or two characters: the beginning of the title"},
     {"status", LIST_NAME, "status = ?", "+status = ?", .same_order = "status",
      .names = risk_status_names, .about = "exact"},
     {"level", LIST_LEVEL, "score BETWEEN ? AND ?", "+score BETWEEN ? AND ?", .same_order = "score",
      .names = level_names, .about = "exact"},
-    {"tag", LIST_TEXT, LABEL_COLLECT("tag"), LABEL_WALK("tag"), .about = "has this tag"},
+    {"tag", LIST_TEXT, IN_SET("SELECT risk_ref FROM " LABELLED("tag")), .alone = LABELLED("tag"),
+     .about = "has this tag"},
     {"category", LIST_TEXT, "category = ?", "+category = ?", .about = "exact"},
     {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .about = "exact"},
-    {"asset_id", LIST_TEXT, "ref IN (SELECT risk_ref FROM risk_asset WHERE asset_id = ?)",
-     "EXISTS (SELECT 1 FROM risk_asset WHERE asset_id = ? AND risk_ref = ref)",
+    {"asset_id", LIST_TEXT, IN_SET("SELECT risk_ref FROM risk_asset WHERE asset_id = ?"),
      .about = "threatens this asset"},
-    {"framework", LIST_TEXT, LABEL_COLLECT("framework"), LABEL_WALK("framework"),
-     .about = "has this framework"},
+    {"framework", LIST_TEXT, IN_SET("SELECT risk_ref FROM " LABELLED("framework")),
+     .alone = LABELLED("framework"), .about = "has this framework"},
     {"min_score", LIST_HUNDREDTHS, "score >= ?", "+score >= ?", .same_order = "score",
      .about = "at least"},
     {"max_score", LIST_HUNDREDTHS, "score <= ?", "+score <= ?", .same_order = "score",

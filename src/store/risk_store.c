@@ -9,8 +9,8 @@
 #include "store/mitigation_store.h"
 #include "store/queries.h"
 
-/* Behind the columns of risk_table: deleted_at, title_fold, search_text. */
-enum { RISK_PARAMS = 25 };
+/* Behind the columns of risk_table: deleted_at, title_fold. */
+enum { RISK_PARAMS = 24 };
 
 static void read_risk(const struct db_rows *rows, int first, struct arena *arena, struct risk *risk)
 {
@@ -95,26 +95,75 @@ static enum status insert_labels(struct db *db, const char *kind, struct texts l
     return OK;
 }
 
-static enum status insert_all_labels(struct db *db, const struct risk *risk, struct err *err)
+/* What a risk is found by exists only while it is not deleted. */
+
+static enum status insert_text(struct db *db, int64_t ref, const char *text, struct err *err)
 {
-    enum status status = insert_labels(db, "tag", risk->tags, risk->ref, err);
+    enum status status = db_exec(db, &queries[QUERY_RISK_TEXT_INSERT],
+                                 DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
     if (status == OK)
-        status = insert_labels(db, "framework", risk->frameworks, risk->ref, err);
+        status = db_exec(db, &queries[QUERY_RISK_SEARCH_INSERT],
+                         DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
     return status;
 }
 
-static void bind_risk(const struct risk *risk, const char *search_text, struct arena *arena,
-                      struct db_value values[RISK_PARAMS])
+static enum status delete_text(struct db *db, int64_t ref, const char *text, struct err *err)
 {
+    enum status status =
+        db_exec(db, &queries[QUERY_RISK_TEXT_DELETE], DB_PARAMS(DB_INT(ref)), NULL, err);
+    if (status == OK)
+        status = db_exec(db, &queries[QUERY_RISK_SEARCH_DELETE],
+                         DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
+    return status;
+}
+
+static const char *found_by(const struct risk *risk, struct arena *arena)
+{
+    return risk && !risk->deleted_at ? risk_search_text(arena, risk) : NULL;
+}
+
+/** `before` NULL: there was none. */
+static enum status index_text(struct db *db, const struct risk *before, const struct risk *after,
+                              struct arena *arena, struct err *err)
+{
+    const char *old = found_by(before, arena), *new = found_by(after, arena);
+    enum status status = OK;
+    if (text_equal(old, new))
+        return OK;
+    if (old)
+        status = delete_text(db, after->ref, old, err);
+    if (status == OK && new)
+        status = insert_text(db, after->ref, new, err);
+    return status;
+}
+
+static enum status index_labels(struct db *db, const struct risk *before, const struct risk *after,
+                                struct err *err)
+{
+    bool had = before && !before->deleted_at, has = !after->deleted_at;
+    enum status status = OK;
+    if (had && has && texts_equal(before->tags, after->tags) &&
+        texts_equal(before->frameworks, after->frameworks))
+        return OK;
+    if (had)
+        status =
+            db_exec(db, &queries[QUERY_LABELS_DELETE], DB_PARAMS(DB_INT(after->ref)), NULL, err);
+    if (status == OK && has)
+        status = insert_labels(db, "tag", after->tags, after->ref, err);
+    if (status == OK && has)
+        status = insert_labels(db, "framework", after->frameworks, after->ref, err);
+    return status;
+}
+
+/** Write the row; the index tells which columns are taken, people know them as external_id. */
+static enum status write_row(struct db *db, enum query_id query, const struct risk *risk,
+                             struct arena *arena, struct err *err)
+{
+    struct db_value values[RISK_PARAMS];
     db_bind_record(&risk_table, risk, arena, values);
     values[risk_table.count] = DB_INT_OR_NULL(risk->deleted_at);
     values[risk_table.count + 1] = DB_TEXT(text_fold(arena, risk->title));
-    values[risk_table.count + 2] = DB_TEXT(search_text);
-}
-
-/** The index tells which columns are taken; people know them as external_id. */
-static enum status name_conflict(enum status status, struct err *err)
-{
+    enum status status = db_exec(db, &queries[query], values, RISK_PARAMS, NULL, err);
     if (status == CONFLICT)
         return err_set(err, CONFLICT, "external_id",
                        "another risk of this source has it already, maybe a deleted one");
@@ -124,48 +173,22 @@ static enum status name_conflict(enum status status, struct err *err)
 enum status risk_store_insert(struct db *db, const struct risk *risk, struct arena *arena,
                               struct err *err)
 {
-    struct db_value values[RISK_PARAMS];
-    char *search_text = risk_search_text(arena, risk);
-    bind_risk(risk, search_text, arena, values);
-    enum status status = name_conflict(
-        db_exec(db, &queries[QUERY_RISK_INSERT], values, RISK_PARAMS, NULL, err), err);
+    enum status status = write_row(db, QUERY_RISK_INSERT, risk, arena, err);
     if (status == OK)
-        status = db_exec(db, &queries[QUERY_RISK_SEARCH_INSERT],
-                         DB_PARAMS(DB_INT(risk->ref), DB_TEXT(search_text)), NULL, err);
+        status = index_text(db, NULL, risk, arena, err);
     if (status == OK)
-        status = insert_all_labels(db, risk, err);
-    return status;
-}
-
-static enum status update_search(struct db *db, int64_t ref, const char *before, const char *after,
-                                 struct err *err)
-{
-    if (strcmp(before, after) == 0)
-        return OK;
-    enum status status = db_exec(db, &queries[QUERY_RISK_SEARCH_DELETE],
-                                 DB_PARAMS(DB_INT(ref), DB_TEXT(before)), NULL, err);
-    if (status == OK)
-        status = db_exec(db, &queries[QUERY_RISK_SEARCH_INSERT],
-                         DB_PARAMS(DB_INT(ref), DB_TEXT(after)), NULL, err);
+        status = index_labels(db, NULL, risk, err);
     return status;
 }
 
 enum status risk_store_update(struct db *db, const struct risk *before, const struct risk *after,
                               struct arena *arena, struct err *err)
 {
-    struct db_value values[RISK_PARAMS];
-    char *search_text = risk_search_text(arena, after);
-    bind_risk(after, search_text, arena, values);
-    enum status status = name_conflict(
-        db_exec(db, &queries[QUERY_RISK_UPDATE], values, RISK_PARAMS, NULL, err), err);
+    enum status status = write_row(db, QUERY_RISK_UPDATE, after, arena, err);
     if (status == OK)
-        status = update_search(db, after->ref, risk_search_text(arena, before), search_text, err);
-    if (status != OK || (texts_equal(before->tags, after->tags) &&
-                         texts_equal(before->frameworks, after->frameworks)))
-        return status;
-    status = db_exec(db, &queries[QUERY_LABELS_DELETE], DB_PARAMS(DB_INT(after->ref)), NULL, err);
+        status = index_text(db, before, after, arena, err);
     if (status == OK)
-        status = insert_all_labels(db, after, err);
+        status = index_labels(db, before, after, err);
     return status;
 }
 

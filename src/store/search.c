@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "store/list.h"
 
-/* Enough to leave few candidates; the comparison afterwards is exact. */
-enum { TRIGRAMS_MAX = 24, MATCH_MAX_BYTES = 4096 };
+/* Every third trigram and the last one cover a word. Each more costs a list to go through and
+ * leaves fewer candidates; the comparison afterwards is exact. */
+enum { TRIGRAMS_MAX = 8, CHARACTERS_MAX = 300, MATCH_MAX_BYTES = 4096 };
 
 static size_t character_bytes(const char *text)
 {
@@ -32,19 +33,29 @@ static void put_trigram(struct buf *match, const char *at, size_t bytes)
     buf_putc(match, '"');
 }
 
-/** Returns how many of its trigrams were added. */
-static size_t put_word(struct buf *match, const char *word, size_t most)
+/** Where the characters of a word begin, and where it ends; returns how many there are. */
+static size_t characters_of(const char *word, const char *starts[CHARACTERS_MAX + 1])
 {
     size_t count = 0;
-    for (const char *at = word; *at && count < most; at += character_bytes(at)) {
-        size_t bytes = 0;
-        for (int i = 0; i < 3; i++) {
-            if (!at[bytes])
-                return count;
-            bytes += character_bytes(at + bytes);
-        }
-        put_trigram(match, at, bytes);
+    starts[0] = word;
+    while (*starts[count] && count < CHARACTERS_MAX) {
+        starts[count + 1] = starts[count] + character_bytes(starts[count]);
         count++;
+    }
+    return count;
+}
+
+/** Returns how many trigrams were added; none for words of one or two characters. */
+static size_t put_word(struct buf *match, const char *word, size_t most)
+{
+    const char *starts[CHARACTERS_MAX + 1];
+    size_t length = characters_of(word, starts), count = 0;
+    if (length < 3)
+        return 0;
+    for (size_t at = 0; at + 3 <= length && count < most; count++) {
+        put_trigram(match, starts[at], (size_t)(starts[at + 3] - starts[at]));
+        bool is_last = at + 3 == length;
+        at = at + 6 <= length || is_last ? at + 3 : length - 3;
     }
     return count;
 }

@@ -25,7 +25,7 @@
 #include "base/mem.h"
 #include "store/engine.h"
 
-enum { PARAMS_MAX = 250, PAGE_CACHE_KIB = 1024 };
+enum { PARAMS_MAX = 250, PAGE_CACHE_KIB = 1024, BULK_CACHE_KIB = 256 * 1024 };
 
 struct engine_shared {
     char *path;
@@ -211,6 +211,14 @@ static enum status sqlite_commit(struct engine_conn *conn, struct err *err)
     return status;
 }
 
+/** Pages that do not fit the cache are written out and read again and again. */
+static void sqlite_bulk(struct engine_conn *conn, bool on)
+{
+    AUTO_FREE char *sql = mem_format("PRAGMA cache_size=-%d; PRAGMA shrink_memory;",
+                                     on ? BULK_CACHE_KIB : PAGE_CACHE_KIB);
+    sqlite3_exec(conn->handle, sql, NULL, NULL, NULL);
+}
+
 static void sqlite_finalize(struct engine_statement *statement)
 {
     sqlite3_finalize(statement->statement);
@@ -326,6 +334,7 @@ const struct db_engine sqlite_engine = {
     .begin_write = sqlite_begin_write,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .bulk = sqlite_bulk,
     .prepare = sqlite_prepare,
     .finalize = sqlite_finalize,
     .bind = sqlite_bind,

@@ -2,12 +2,13 @@
  * Every statement can be prepared, declares what it touches, and is served by an index: the plans
  * of all static queries, and of every list in each order, direction, form, and with each filter.
  */
-#include <cmocka.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -144,20 +145,20 @@ static const char *sample_value(const struct list_filter *filter)
 }
 
 /**
- * Both forms of a list's page. Walking must never sort: that is what it is for. Collecting may sort
- * what it found, at most LIST_COUNT_MAX rows. Searching an asset's name tests each name, which is
- * what its index of names is scanned for.
+ * All forms of a list's page. Sifting and walking must never sort: that is what they are for.
+ * Collecting may sort what it found, at most LIST_COUNT_MAX rows. Searching an asset's name tests
+ * each name, which is what its index of names is scanned for.
  */
 static void check_list(struct store_fixture *store, struct list_request *request)
 {
     const char *log = strcmp(request->spec->row, "seq") == 0 ? request->spec->table : NULL;
-    for (int walk = 0; walk <= 1; walk++) {
-        struct query query = list_page_query(request, walk != 0, &store->arena);
+    for (int form = 0; form <= 2; form++) {
+        struct query query = list_page_query(request, form, &store->arena);
         /* The outer SELECT orders the rows of one page again. */
         char *inner = arena_strdup(&store->arena, strstr(query.sql, " IN (SELECT") + 5);
         char *end = strstr(inner, " OFFSET $");
         end[strcspn(end, ")")] = '\0';
-        const char *bad = bad_step(store, inner, log, walk != 0);
+        const char *bad = bad_step(store, inner, log, form != 0);
         if (!bad)
             bad = bad_step(store, query.sql, log, false);
         if (bad)
