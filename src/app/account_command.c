@@ -39,11 +39,23 @@ static enum status ask_password(struct call *call, const char *email, char **ret
     return status == OK ? account_check_password(*ret_password, email, "password", err) : status;
 }
 
+/** A password that was printed is to be changed by whom it is for. */
+static void put_password(const struct call *call, const char *password, struct user_change *change)
+{
+    change->user.password = password;
+    change->mask |= field_bit(&user_table, "password");
+    if (call_option(call, "generate")) {
+        change->user.must_change_password = true;
+        change->mask |= field_bit(&user_table, "must_change_password");
+    }
+}
+
 static void tell_password(const struct call *call, const char *password)
 {
     if (call_option(call, "generate"))
-        printf("password: %s\n", password);
-    puts("It must be changed at the next sign-in.");
+        printf("password: %s\n"
+               "It is shown only this once, and must be changed at the next sign-in.\n",
+               password);
 }
 
 /** Refuse options that this action does not use, rather than ignore them. */
@@ -77,15 +89,14 @@ static enum status find_user(struct service *service, const char *email, struct 
     return status;
 }
 
-static enum status update_user(struct service *service, const char *email, const char *member,
-                               const struct user *values, struct err *err)
+static enum status update_user(struct service *service, const char *email,
+                               struct user_change *change, struct err *err)
 {
     struct user user;
-    struct user_change change = {.user = *values, .mask = field_bit(&user_table, member)};
     enum status status = find_user(service, email, &user, err);
     if (status != OK)
         return status;
-    return account_service_update(service, user.id, 0, &change, &user, err);
+    return account_service_update(service, user.id, 0, change, &user, err);
 }
 
 /* Actions */
@@ -126,8 +137,7 @@ static enum status add_user(struct call *call, struct service *service, struct e
 {
     struct user_change change = {
         .user = {.email = account_email(service->arena, call->arguments[1]), .role = ROLE_VIEWER},
-        .mask = field_bit(&user_table, "email") | field_bit(&user_table, "password") |
-                field_bit(&user_table, "role"),
+        .mask = field_bit(&user_table, "email") | field_bit(&user_table, "role"),
     };
     struct user user;
     char *password;
@@ -149,7 +159,7 @@ static enum status add_user(struct call *call, struct service *service, struct e
         status = ask_password(call, change.user.email, &password, err);
     if (status != OK)
         return status;
-    change.user.password = password;
+    put_password(call, password, &change);
     status = account_service_create(service, &change, &user, err);
     if (status != OK)
         return status;
@@ -161,14 +171,15 @@ static enum status add_user(struct call *call, struct service *service, struct e
 static enum status set_password(struct call *call, struct service *service, struct err *err)
 {
     struct user user;
+    struct user_change change = {0};
     char *password;
     enum status status = find_user(service, call->arguments[1], &user, err);
     if (status == OK)
         status = ask_password(call, user.email, &password, err);
     if (status != OK)
         return status;
-    status =
-        update_user(service, user.email, "password", &(struct user){.password = password}, err);
+    put_password(call, password, &change);
+    status = account_service_update(service, user.id, 0, &change, &user, err);
     if (status != OK)
         return status;
     printf("%s has a new password; all their sessions and tokens have ended\n", user.email);
@@ -178,34 +189,37 @@ static enum status set_password(struct call *call, struct service *service, stru
 
 static enum status set_role(struct call *call, struct service *service, struct err *err)
 {
-    struct user values = {0};
+    struct user_change change = {.mask = field_bit(&user_table, "role")};
     if (!call_option(call, "role"))
         return call_misused(call, err, "--role is missing");
-    enum status status = parse_role(call, &values.role, err);
+    enum status status = parse_role(call, &change.user.role, err);
     if (status == OK)
-        status = update_user(service, call->arguments[1], "role", &values, err);
+        status = update_user(service, call->arguments[1], &change, err);
     if (status == OK)
-        printf("%s is now %s\n", call->arguments[1], role_names[values.role]);
+        printf("%s is now %s\n", call->arguments[1], role_names[change.user.role]);
+    return status;
+}
+
+static enum status set_active(struct call *call, struct service *service, bool is_active,
+                              const char *told, struct err *err)
+{
+    struct user_change change = {.user = {.is_active = is_active},
+                                 .mask = field_bit(&user_table, "is_active")};
+    enum status status = update_user(service, call->arguments[1], &change, err);
+    if (status == OK)
+        printf("%s %s\n", call->arguments[1], told);
     return status;
 }
 
 static enum status activate(struct call *call, struct service *service, struct err *err)
 {
-    enum status status = update_user(service, call->arguments[1], "is_active",
-                                     &(struct user){.is_active = true}, err);
-    if (status == OK)
-        printf("%s may sign in\n", call->arguments[1]);
-    return status;
+    return set_active(call, service, true, "may sign in", err);
 }
 
 static enum status deactivate(struct call *call, struct service *service, struct err *err)
 {
-    enum status status = update_user(service, call->arguments[1], "is_active",
-                                     &(struct user){.is_active = false}, err);
-    if (status == OK)
-        printf("%s may no longer sign in; all their sessions and tokens have ended\n",
-               call->arguments[1]);
-    return status;
+    return set_active(call, service, false,
+                      "may no longer sign in; all their sessions and tokens have ended", err);
 }
 
 struct action {

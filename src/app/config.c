@@ -142,7 +142,7 @@ static enum status apply(const struct setting *setting, const struct given *give
     else
         *origin = "default";
     if (setting->compute)
-        *(int64_t *)((char *)&config->values + setting->offset) = setting->compute(&config->values);
+        setting_compute(setting, &config->values);
     return text ? setting_parse(setting, text, setting->name, &config->arena, &config->values, err)
                 : OK;
 }

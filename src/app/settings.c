@@ -381,6 +381,11 @@ enum status setting_parse(const struct setting *setting, const char *text, const
     return INVALID;
 }
 
+void setting_compute(const struct setting *setting, struct config *config)
+{
+    *MEMBER(int64_t, setting, config) = setting->compute(config);
+}
+
 const char *setting_format(const struct setting *setting, const struct config *config,
                            struct arena *arena)
 {

@@ -62,6 +62,9 @@ const char *setting_default(const struct setting *setting, enum app_env env);
 enum status setting_parse(const struct setting *setting, const char *text, const char *where,
                           struct arena *arena, struct config *config, struct err *err) MUST_CHECK;
 
+/** Set the member of `config` to the computed default. Only for rows that have one. */
+void setting_compute(const struct setting *setting, struct config *config);
+
 /** The value in the form in which it is written; "" for one that is not set, *** for a secret. */
 const char *setting_format(const struct setting *setting, const struct config *config,
                            struct arena *arena);

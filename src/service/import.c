@@ -166,13 +166,13 @@ static enum status merge_all(struct import *import, struct err *err)
     if (status != OK)
         return status;
     import->next_ref = first > import->highest_ref ? first : import->highest_ref + 1;
-    int64_t before = import->next_ref;
     import->refused = 0;
     if (import->reader->prepare)
         status = import->reader->prepare(import, err);
     if (status == OK)
         status = merge_items(import, err);
-    if (status == OK && import->next_ref > before)
+    /* Also for risks that brought their own refs: those must not be given again. */
+    if (status == OK && import->result->imported > 0)
         status = risk_store_keep_refs(import->writer.db, import->next_ref - 1, err);
     return status;
 }
@@ -234,8 +234,11 @@ enum status import_risks(struct service *service, const struct import_options *o
     name_table_init(&import.seen, import.kept);
     name_table_init(&import.assets, import.kept);
     enum status status = check(&import, err);
-    if (status == OK)
+    if (status == OK) {
+        db_bulk(service->db, true);
         status = write(&import, err);
+        db_bulk(service->db, false);
+    }
     arena_release(&import.row);
     return status;
 }

@@ -202,8 +202,8 @@ static enum status bring_baseline(struct import *import, const struct baseline *
                                             &import->row, &other, &members, err);
     if (status != NOT_FOUND)
         return status;
-    return baseline_store_set(db, baseline->source, baseline->external_id, ref, baseline->members,
-                              err);
+    return baseline_store_insert(db, baseline->source, baseline->external_id, ref,
+                                 baseline->members, err);
 }
 
 enum status import_create_risk(struct import *import, struct import_item *item, struct err *err)

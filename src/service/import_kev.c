@@ -113,10 +113,9 @@ static field_mask bits(const struct field_table *table, const char *const *names
 
 static enum status kev_open(struct import *import, struct err *err)
 {
-    static const char *const of_risk[] = {"title",  "description", "impact",
-                                          "probability", "status", "category",
-                                          "treatment", "tags", "source",
-                                          "external_id", "custom_fields", NULL};
+    /* The rest is the same in all rows, so the source never changes it. */
+    static const char *const of_risk[] = {"title", "description",   "impact",
+                                          "tags",  "custom_fields", NULL};
     static const char *const of_mitigation[] = {"title", "description", "due_date", "import_key",
                                                 NULL};
     (void)err;

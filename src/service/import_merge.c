@@ -22,6 +22,7 @@ struct merge {
     struct import *import;
     struct import_item *item;
     const char *members;     /* what goes into the baseline */
+    char *last_members;      /* what is in it, NULL if there is none */
     struct import_item base; /* what the source said last time, empty if never */
     struct risk_page page;   /* what the register holds */
     struct change_list changes;
@@ -73,10 +74,13 @@ static const char *members_of(struct import *import, const struct import_item *i
 static enum status keep_baseline(struct merge *merge, int64_t ref, struct err *err)
 {
     const struct import *import = merge->import;
-    if (!merge->item->key)
+    struct db *db = import->writer.db;
+    const char *source = import->reader->source, *key = merge->item->key;
+    if (!key)
         return OK;
-    return baseline_store_set(import->writer.db, import->reader->source, merge->item->key, ref,
-                              merge->members, err);
+    if (merge->last_members)
+        return baseline_store_update(db, source, key, merge->members, err);
+    return baseline_store_insert(db, source, key, ref, merge->members, err);
 }
 
 /** Members of `now` that the source changed since `base`. */
@@ -356,9 +360,10 @@ static enum status restore(struct merge *merge, bool *ret_skip, struct err *err)
 }
 
 /** Merge into the risk of which `page.risk` is set. */
-static enum status merge_known(struct merge *merge, const char *last_members, struct err *err)
+static enum status merge_known(struct merge *merge, struct err *err)
 {
     struct import *import = merge->import;
+    const char *last_members = merge->last_members;
     bool same = last_members && strcmp(last_members, merge->members) == 0;
     if (same && !merge->page.risk.deleted_at) {
         import->result->unchanged++;
@@ -390,7 +395,7 @@ static enum status merge_known(struct merge *merge, const char *last_members, st
 }
 
 /** The risk that the item speaks of: by what was imported before, its id, its name at the source. */
-static enum status find_risk(struct merge *merge, char **ret_members, struct err *err)
+static enum status find_risk(struct merge *merge, struct err *err)
 {
     struct import *import = merge->import;
     const struct import_item *item = merge->item;
@@ -400,7 +405,7 @@ static enum status find_risk(struct merge *merge, char **ret_members, struct err
     enum status status = NOT_FOUND;
     if (item->key)
         status = baseline_store_get(db, import->reader->source, item->key, &import->row, &ref,
-                                    ret_members, err);
+                                    &merge->last_members, err);
     if (status == OK)
         return risk_store_get_ref(db, ref, &import->row, risk, err);
     if (status == NOT_FOUND && item->risk.id)
@@ -414,10 +419,9 @@ static enum status find_risk(struct merge *merge, char **ret_members, struct err
 enum status import_merge(struct import *import, struct import_item *item, struct err *err)
 {
     struct merge merge = {.import = import, .item = item, .members = members_of(import, item)};
-    char *last_members = NULL;
-    enum status status = find_risk(&merge, &last_members, err);
+    enum status status = find_risk(&merge, err);
     if (status == OK)
-        return merge_known(&merge, last_members, err);
+        return merge_known(&merge, err);
     if (status != NOT_FOUND)
         return status;
     status = import_create_risk(import, item, err);

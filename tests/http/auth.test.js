@@ -95,6 +95,14 @@ async function tokenTests(t, server) {
         assert.ok(!list.body.includes(token.token) && !list.body.includes('hash'), list.body);
     });
 
+    await t.test('the list tells when a token was last used', async () => {
+        const token = await made({ name: 'used' });
+        assert.strictEqual((await listed()).find((item) => item.id === token.id).last_used_at, null);
+        await server.client(token.token).expect(200, 'GET', '/risks');
+        const seen = (await listed()).find((item) => item.id === token.id).last_used_at;
+        assert.ok(Math.abs(Date.parse(seen) - Date.now()) < 60000, seen);
+    });
+
     await t.test('a token without a scope may only read', async () => {
         assert.strictEqual((await made({ name: 'default' })).scope, 'read');
     });

@@ -87,6 +87,7 @@ test('wrong usage exits with 2 and says what to do', async () => {
     for (const [args, message] of cases) {
         assertFails(await cli(args, { cwd: folder, input: 'x\n' }), 2, message);
     }
+    assert.deepStrictEqual(fs.readdirSync(folder), [], 'and it leaves nothing behind');
     fs.rmSync(folder, { recursive: true });
 });
 

@@ -9,10 +9,11 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { startServer, waitFor } = require('./lib');
+const { FULL, startServer, waitFor } = require('./lib');
 
 const ROUNDS = 20;
 const WRITERS = 8;
+const WRITES_PER_ROUND = FULL ? 400 : 50;
 
 class Writer {
     constructor(number) {
@@ -73,7 +74,7 @@ test(`${ROUNDS} times SIGKILL amid the writes of ${WRITERS} clients lose nothing
 
     for (let round = 0; round < ROUNDS; round++) {
         const acknowledged = () => writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
-        const enough = acknowledged() + 20 + 7 * (round % 5);
+        const enough = acknowledged() + WRITES_PER_ROUND + 7 * (round % 5);
         const writing = writers.map((writer) =>
             writer.write(server.client(token)).catch((error) => assert.ok(isBrokenConnection(error), error)));
         await waitFor(() => acknowledged() >= enough, 'acknowledged writes', 30000);

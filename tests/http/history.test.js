@@ -173,6 +173,21 @@ async function timelineTests(t, server) {
     });
 }
 
+test('what is due today is overdue tomorrow, by the clock alone', async (t) => {
+    const server = await startServer(t);
+    const admin = await server.signIn();
+    const risk = await makeRisk(admin);
+    await makeMitigation(admin, risk.id, { due_date: day(0) });
+    assert.strictEqual((await admin.get('/stats')).json.overdue_mitigations, 0);
+    assert.strictEqual((await admin.get('/mitigations?overdue=true')).json.total, 0);
+    const later = await restartAt(server, '1d');
+    assert.strictEqual((await later.get('/stats')).json.overdue_mitigations, 1);
+    assert.strictEqual((await later.get('/mitigations?overdue=true')).json.total, 1);
+    assert.strictEqual((await later.get('/stats/mitigation-metrics')).json.overdue, 1);
+    const trend = (await later.get('/stats/trends?days=2')).json;
+    assert.deepStrictEqual(trend.map((row) => [row.date, row.total]), [[day(0), 1], [day(1), 1]]);
+});
+
 test('timeline and activity', async (t) => {
     const server = await startServer(t);
     await timelineTests(t, server);
@@ -206,6 +221,22 @@ test('the audit log', async (t) => {
         const body = { title: 'x', impact: 1, probability: 1 };
         await analyst.expect(201, 'POST', '/risks', body, { 'X-Forwarded-For': '203.0.113.7' });
         assert.strictEqual((await newest(`&actor=${encodeURIComponent(analyst.user.email)}`)).address, '203.0.113.7');
+    });
+
+    await t.test('does not believe a client that is no proxy', async (t2) => {
+        const direct = await startServer(t2);
+        const other = await direct.signIn();
+        await other.expect(201, 'POST', '/risks', { title: 'x', impact: 1, probability: 1 }, { 'X-Forwarded-For': '203.0.113.7' });
+        const [entry] = (await other.get('/audit-logs')).json.items;
+        assert.strictEqual(entry.address, '127.0.0.1');
+    });
+
+    await t.test('tells of imports, also of refused ones', async () => {
+        await analyst.expect(422, 'POST', '/import/risks?format=json', { risks: [{ title: 5 }] });
+        const entry = await newest();
+        assert.match(entry.action, /POST.*\/import/);
+        assert.strictEqual(entry.result, 'invalid');
+        assert.strictEqual(entry.actor, analyst.user.email);
     });
 
     await t.test('tells sign-ins, failed ones too, also of users who do not exist', async () => {

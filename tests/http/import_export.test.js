@@ -71,6 +71,11 @@ async function catalogueTests(t, server, analyst) {
         assert.ok(assets > products.size * 0.9 && assets <= products.size + 5, `${assets} assets`);
     });
 
+    await t.test('what was due at the source is overdue here', async () => {
+        const late = ROWS.filter((row) => row[COLUMN.dueDate] < day()).length;
+        assert.strictEqual((await analyst.get('/stats')).json.overdue_mitigations, late);
+    });
+
     await t.test('the same file again changes nothing', async () => {
         const before = await exported(analyst);
         const reply = await importKev(analyst, KEV);
@@ -213,6 +218,21 @@ async function refusalTests(t, server, analyst) {
         await unchanged();
     });
 
+    await t.test('of very many refusals the first 1,000 are listed, and all are counted', async () => {
+        const reply = await importKev(analyst, kevWith((rows) => rows.forEach((row) => (row[COLUMN.dueDate] = 'never'))));
+        assertProblem(reply, 422);
+        assert.strictEqual(reply.json.errors.length, 1000);
+        assert.strictEqual(reply.json.errors_total, ROWS.length);
+        await unchanged();
+    });
+
+    await t.test('a file over IMPORT_MAX_BYTES is 413', async (t2) => {
+        const small = await startServer(t2, { env: { IMPORT_MAX_BYTES: '100KiB' } });
+        const admin = await small.signIn();
+        assertProblem(await importKev(admin, KEV), 413);
+        assert.strictEqual((await admin.get('/risks')).json.total, 0);
+    });
+
     await t.test('a viewer imports nothing', async () => {
         assertProblem(await importKev(await server.as('viewer'), KEV), 403);
         await unchanged();
@@ -276,7 +296,7 @@ test('export', async (t) => {
     });
 
     await t.test('carries no user\'s password and no token', async () => {
-        assert.doesNotMatch(original.body, /argon2|password|or_[0-9a-z]{20}/i);
+        assert.doesNotMatch(original.body, /argon2|password_hash|or_[0-9a-z]{20}/i);
     });
 
     await t.test('imported where it came from changes nothing', async () => {
@@ -309,6 +329,24 @@ test('export', async (t) => {
         assert.ok((await makeRisk(admin)).ref > Math.max(...refs));
         const { code, stdout } = await empty.cli(['check']);
         assert.strictEqual(code, 0, stdout);
+    });
+
+    await t.test('imported by an analyst brings no history in the name of others, and deletes nothing', async (t2) => {
+        const other = await startServer(t2);
+        const forger = await other.as('analyst');
+        assert.strictEqual((await importJson(forger, original.body)).status, 200);
+        for (const risk of await forger.all('/risks')) {
+            assert.strictEqual(risk.created_by, forger.user.id);
+            const { items } = (await forger.get(`/risks/${risk.id}/timeline`)).json;
+            assert.deepStrictEqual([...new Set(items.map((item) => item.actor))], [forger.user.email]);
+        }
+        const theirs = await makeRisk(await other.signIn(), { title: 'Not for an analyst to delete' });
+        const data = await exported(forger);
+        const risk = data.risks.find((one) => one.id === theirs.id);
+        risk.deleted_at = risk.created_at;
+        await importJson(forger, data);
+        assert.strictEqual((await forger.get(`/risks/${theirs.id}`)).status, 200);
+        assert.strictEqual((await other.cli(['check'])).code, 0);
     });
 
     await t.test('is the same by the command line', async () => {

@@ -12,7 +12,7 @@ const CLOSE = 'Connection: close\r\n';
 
 /** Status codes of all answers in what came back. */
 function statuses(text) {
-    return [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map((match) => Number(match[1])).filter((status) => status !== 100);
+    return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1])).filter((status) => status !== 100);
 }
 
 /** A sign-in as its head without the framing headers, and its body. */

@@ -104,6 +104,12 @@ function operationsOf(document) {
     return operations;
 }
 
+/** The schema that a `$ref` names, with what stands beside the reference. */
+function resolveSchema(document, schema) {
+    const { $ref, ...beside } = schema;
+    return $ref ? { ...$ref.slice(2).split('/').reduce((node, name) => node[name], document), ...beside } : schema;
+}
+
 module.exports = {
     UNKNOWN_ID,
     assertProblem,
@@ -115,5 +121,6 @@ module.exports = {
     makeRisk,
     operationsOf,
     randomOf,
+    resolveSchema,
     scoreHundredths,
 };

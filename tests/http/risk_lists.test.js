@@ -297,6 +297,8 @@ test('search', async (t) => {
     const titlesOf = async (q) => (await found(q)).items.map((risk) => risk.title).sort();
 
     await t.test('case and accents do not matter, in the question and in the risk', async () => {
+        const plus = (await analyst.expect(200, 'GET', '/risks?q=fuite+de+donn%C3%A9es')).json;
+        assert.strictEqual(plus.total, 1, 'a plus is a space');
         for (const q of ['élan', 'ELAN', 'vital', 'donnees', 'DONNÉES', 'fuite de', 'e\u0301lan']) {
             assert.deepStrictEqual(await titlesOf(q), [titles[0]], q);
         }
@@ -312,6 +314,13 @@ test('search', async (t) => {
         const { ref } = risks.get(titles[1]);
         assert.ok((await titlesOf(`R-${ref}`)).includes(titles[1]));
         assert.ok((await titlesOf(`r-${described.ref}`)).includes('Plain'));
+    });
+
+    await t.test('all words must be there, in any order', async () => {
+        assert.deepStrictEqual(await titlesOf('données vital'), [titles[0]]);
+        assert.deepStrictEqual(await titlesOf('vital strasse'), []);
+        const many = 'élan vital fuite de données élan vital fuite de données gesperrt';
+        assert.deepStrictEqual(await titlesOf(many), [], 'the last of eleven words counts, too');
     });
 
     await t.test('one or two characters match the beginnings of titles', async () => {

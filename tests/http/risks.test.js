@@ -136,7 +136,7 @@ async function eachRiskTest(t, server, analyst) {
 
     await t.test('texts come back as they were sent: all of Unicode, up to the limit', async () => {
         const title = '😀é漢\u00ad"\\</script>' + '𝒳'.repeat(150) + 'ß'.repeat(134);
-        const description = 'z\u0301\t\n€'.repeat(4000) + '.';
+        const description = 'z\u0301\t\n€'.repeat(3999) + '.';
         const risk = await makeRisk(analyst, { title, description });
         const read = (await analyst.get(`/risks/${risk.id}`)).json;
         assert.strictEqual(read.title, title);
@@ -152,6 +152,32 @@ async function eachRiskTest(t, server, analyst) {
         assertProblem(await analyst.patch(`/risks/${other.id}`, { external_id: 'S-1' }), 409, 'external_id');
         assert.strictEqual((await analyst.get(`/risks/${other.id}`)).json.external_id, 'S-2');
         await analyst.expect(200, 'PATCH', `/risks/${risk.id}`, { external_id: 'S-1', title: 'Same id, own risk' });
+    });
+}
+
+async function conflictTests(t, analyst) {
+    await t.test('of ten who make the same external id at once one succeeds', async () => {
+        const body = { title: 'Race', impact: 1, probability: 1, source: 'race', external_id: '1' };
+        const replies = await Promise.all(Array.from({ length: 10 }, () => analyst.post('/risks', body)));
+        assert.deepStrictEqual(replies.map((reply) => reply.status).sort(), [201, ...Array(9).fill(409)]);
+        assert.strictEqual((await analyst.get('/risks?q=race')).json.total, 1);
+    });
+
+    await t.test('a PATCH that is refused for one member changes none', async () => {
+        const risk = await makeRisk(analyst);
+        for (const bad of [{ asset_ids: [UNKNOWN_ID] }, { impact: 6 }, { source: 'race', external_id: '1' }]) {
+            assertProblem(await analyst.patch(`/risks/${risk.id}`, { title: 'Half done', ...bad }), [409, 422]);
+            assert.deepStrictEqual((await analyst.get(`/risks/${risk.id}`)).json, risk);
+        }
+    });
+
+    await t.test('the external id of a deleted risk is still its own', async () => {
+        const body = { source: 'gone', external_id: '1' };
+        const risk = await makeRisk(analyst, body);
+        await analyst.expect(204, 'DELETE', `/risks/${risk.id}`);
+        const reply = await analyst.post('/risks', { title: 'x', impact: 1, probability: 1, ...body });
+        assertProblem(reply, 409, 'external_id');
+        assert.match(reply.json.detail, /deleted/);
     });
 }
 
@@ -371,6 +397,7 @@ test('risks', async (t) => {
     const server = await startServer(t, { env: { DB_POOL_MAX_WAITING: '100' } });
     const analyst = await server.as('analyst');
     await eachRiskTest(t, server, analyst);
+    await conflictTests(t, analyst);
     await deleteTests(t, server, analyst);
     await versionTests(t, server, analyst);
     await protocolTests(t, server, analyst);

@@ -220,6 +220,7 @@ test('figures', async (t) => {
         for (const days of ['0', '-1', 'x', '100000', '']) {
             assertProblem(await admin.get(`/stats/trends?days=${days}`), 400, 'days');
         }
+        assertProblem(await admin.get('/stats/trends?days=1&days=2'), 400, 'days');
         assertProblem(await admin.get('/stats/top-risks?limit=0'), 400, 'limit');
         assertProblem(await admin.get('/stats/risk-matrix?x=1'), 400, 'x');
         assert.strictEqual((await admin.expect(200, 'GET', '/stats/trends?days=1')).json.length, 1);
