@@ -142,8 +142,6 @@ static enum status add_user(struct call *call, struct service *service, struct e
     struct user user;
     char *password;
     enum status status = OK;
-    if (!change.user.email)
-        return call_misused(call, err, "\"%.80s\" is no e-mail address", call->arguments[1]);
     if (call_option(call, "role"))
         status = parse_role(call, &change.user.role, err);
     if (status == OK && call_option(call, "name")) {
@@ -263,7 +261,12 @@ enum status run_user(struct call *call, struct err *err)
         return call_misused(call, err, "user %s %s", name,
                             action->needs_email ? "needs an EMAIL" : "takes no EMAIL");
     enum status status = check_options(call, action->options, err);
-    if (status != OK)
+    int role;
+    if (status == OK && call_option(call, "role"))
+        status = parse_role(call, &role, err);
+    if (status == OK && action->needs_email && !account_email(&call->arena, call->arguments[1]))
+        status = call_misused(call, err, "\"%.80s\" is no e-mail address", call->arguments[1]);
+    if (status != OK) /* before the database is opened, which may make it */
         return status;
     AUTO_OPENED struct opened opened;
     status = opened_init(call, action->mode, &opened, err);

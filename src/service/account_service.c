@@ -323,6 +323,11 @@ static enum status update(struct writer *writer, const struct user *before,
     apply(&after, change, writer->arena);
     bool password = change->mask & field_bit(&user_table, "password");
     bool own = text_equal(caller->user_id, before->id);
+    writer->target = after.id;
+    writer->detail = after.email;
+    *ret_user = after;
+    if (!password && field_diff(&user_table, change->mask, before, &after) == 0)
+        return OK;
     enum status status = keep_an_admin(writer, before, &after, err);
     if (status == OK && (password || (before->is_active && !after.is_active)))
         status =
@@ -331,8 +336,6 @@ static enum status update(struct writer *writer, const struct user *before,
         return status;
     after.version++;
     after.updated_at = writer->service->now_ms;
-    writer->target = after.id;
-    writer->detail = after.email;
     *ret_user = after;
     return account_store_update(writer->db, &after, err);
 }

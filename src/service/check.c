@@ -42,8 +42,7 @@ static enum status each_row(struct check *check, enum query_id query, const stru
                             size_t count, check_row *row, void *state, struct err *err)
 {
     AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(check->service->db, &queries[query], params, count, &rows, err);
+    enum status status = db_select(check->service->db, &queries[query], params, count, &rows, err);
     if (status != OK)
         return status;
     while (db_next(&rows)) {
@@ -171,8 +170,7 @@ static void compare_cells(struct check *check, const struct mitigation_tally *a,
 }
 
 static enum status check_mitigation_tally(struct check *check,
-                                          const struct mitigation_tally *expected,
-                                          struct err *err)
+                                          const struct mitigation_tally *expected, struct err *err)
 {
     AUTO_ARENA struct arena arena;
     arena_init(&arena);
@@ -237,9 +235,8 @@ static void check_day(struct check *check, const struct db_rows *rows, void *sta
 static enum status check_days(struct check *check, const struct replay *replay, struct err *err)
 {
     struct day_walk walk = {.replay = replay};
-    enum status status = each_row(check, QUERY_DAYS,
-                                  DB_PARAMS(DB_INT(INT32_MIN), DB_INT(INT32_MAX)), check_day,
-                                  &walk, err);
+    enum status status = each_row(
+        check, QUERY_DAYS, DB_PARAMS(DB_INT(INT32_MIN), DB_INT(INT32_MAX)), check_day, &walk, err);
     pass_days(check, &walk, INT64_MAX);
     return status;
 }
@@ -252,7 +249,7 @@ static void check_asset(struct check *check, const struct db_rows *rows, void *s
 }
 
 struct label_walk {
-    int64_t ref;      /* of the risk whose labels go by */
+    int64_t ref; /* of the risk whose labels go by */
     size_t expected, found;
 };
 
@@ -288,8 +285,7 @@ static void check_label(struct check *check, const struct db_rows *rows, void *s
 static enum status check_labels(struct check *check, struct err *err)
 {
     struct label_walk walk = {0};
-    enum status status =
-        each_row(check, QUERY_CHECK_LABELS, DB_NO_PARAMS, check_label, &walk, err);
+    enum status status = each_row(check, QUERY_CHECK_LABELS, DB_NO_PARAMS, check_label, &walk, err);
     if (status == OK)
         end_labels(check, &walk);
     return status;
@@ -305,7 +301,8 @@ static void check_mitigation(struct check *check, const struct db_rows *rows, vo
 static void check_newest_history(struct check *check, const struct db_rows *rows, void *state)
 {
     (void)state;
-    differ(check, "R-%" PRId64 ": the newest entry of its history is not what it is", db_int(rows, 0));
+    differ(check, "R-%" PRId64 ": the newest entry of its history is not what it is",
+           db_int(rows, 0));
 }
 
 static void check_texts(struct check *check, const struct db_rows *rows, void *state)
@@ -327,7 +324,8 @@ static void check_texts(struct check *check, const struct db_rows *rows, void *s
 static void check_search(struct check *check, const struct db_rows *rows, void *state)
 {
     (void)state;
-    differ(check, "R-%" PRId64 ": is not in the search index, or still there though it is deleted", db_int(rows, 0));
+    differ(check, "R-%" PRId64 ": is not in the search index, or still there though it is deleted",
+           db_int(rows, 0));
 }
 
 /* The checks that need nothing but a query. */

@@ -1,6 +1,6 @@
 /**
- * Reading CSV (RFC 4180): quoted cells with commas, quotes and line feeds, any line end, a byte order
- * mark.
+ * Reading CSV (RFC 4180): quoted cells with commas, quotes and line feeds, any line end, a byte
+ * order mark.
  *
  * Rows are read one after the other from a text in memory. A quote that is never closed is an
  * error: it is what a truncated file looks like. A quote inside a cell that does not begin with one

@@ -18,7 +18,8 @@
 #define DOCUMENT_FORMAT "openrisk"
 enum { DOCUMENT_VERSION = 1 };
 
-/** The source under which import keeps what a document last said; such baselines are not exported. */
+/** The source under which import keeps what a document last said; such baselines are not exported.
+ */
 #define DOCUMENT_SOURCE "openrisk-json"
 
 /** The API's tables with the rest of each record behind them. */

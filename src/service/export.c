@@ -5,18 +5,19 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "json/json_write.h"
 #include "service/document.h"
 #include "store/asset_store.h"
 #include "store/history_store.h"
 #include "store/queries.h"
 #include "store/risk_store.h"
+#include "json/json_write.h"
 
 /* Risks are read and written in batches of this many; a batch must fit its buffer. */
 enum { BATCH = 100, FLUSH_BYTES = 1 << 16 };
 #define BATCH_MAX_BYTES ((size_t)1 << 31)
 
-struct export {
+struct export
+{
     struct service *service;
     struct document_tables tables;
     struct arena arena; /* of the batch */
@@ -134,14 +135,14 @@ static enum status put_risk(struct export *export, const struct risk_page *page,
 
 static enum status put_batch(struct export *export, struct err *err)
 {
-    enum status status = risk_store_fill(export->service->db, export->pages, export->count,
-                                         &export->arena, err);
+    enum status status =
+        risk_store_fill(export->service->db, export->pages, export->count, &export->arena, err);
     for (size_t i = 0; status == OK && i < export->count; i++) {
         status = put_risk(export, &export->pages[i], err);
         if (status == OK)
             status = flush_some(export, err);
     }
-    export->done += (int64_t)export->count;
+    export->done += (int64_t) export->count;
     if (status == OK && export->progress)
         export->progress(export->context, export->done, export->all);
     export->count = 0;

@@ -1,8 +1,8 @@
 /*
  * Writing what the register does not hold yet.
  *
- * Ids and refs that a file brings along are kept where they are free. A document with history, brought by
- * somebody who may, comes in as it was; without, the risk begins its history here.
+ * Ids and refs that a file brings along are kept where they are free. A document with history,
+ * brought by somebody who may, comes in as it was; without, the risk begins its history here.
  */
 #include "base/id.h"
 #include "service/import_item.h"
@@ -40,8 +40,8 @@ enum status import_insert_sub_action(struct import *import, const struct sub_act
 {
     struct sub_action sub_action = *source, taken;
     if (sub_action.id) {
-        enum status status = sub_action_store_get(import->writer.db, sub_action.id, &import->row,
-                                                  &taken, err);
+        enum status status =
+            sub_action_store_get(import->writer.db, sub_action.id, &import->row, &taken, err);
         if (status != OK && status != NOT_FOUND)
             return status;
         if (status == OK)
@@ -99,8 +99,8 @@ enum status import_insert_mitigation(struct import *import, const struct risk *r
     if (status == OK && !hidden)
         figure_changes_mitigation(import->writer.figures, NULL, &mitigation);
     for (size_t i = 0; status == OK && i < source->sub_action_count; i++)
-        status = import_insert_sub_action(import, &source->sub_actions[i], mitigation.id, (int64_t)i + 1,
-                                   err);
+        status = import_insert_sub_action(import, &source->sub_actions[i], mitigation.id,
+                                          (int64_t)i + 1, err);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /**
  * The parts of an import, shared by its files: import.c drives, a reader per format
- * (import_kev.c, import_json.c) tells what the file says item by item, import_merge.c writes an item.
+ * (import_kev.c, import_json.c) tells what the file says item by item, import_merge.c writes an
+ * item.
  *
  * The file is read twice by the same reader: first every item is checked, then, in one
  * transaction, each is merged into the register. So memory holds one item at a time.
@@ -26,7 +27,7 @@ struct import_item {
     int64_t row;
     const char *key; /* names the item at its source, for the baseline; NULL: it has no name */
     struct risk risk;
-    field_mask mask; /* of document_tables.risk: what the source says */
+    field_mask mask;     /* of document_tables.risk: what the source says */
     struct texts assets; /* names or ids, as the reader's find_asset understands them */
     struct import_mitigation *mitigations;
     size_t mitigation_count;
@@ -40,7 +41,7 @@ struct import_item {
 struct import;
 
 struct import_reader {
-    const char *source; /* of its baselines */
+    const char *source;      /* of its baselines */
     bool mitigations_by_key; /* they are known by import_key, else by id */
     /** Look at the file as a whole. INVALID: refused. */
     enum status (*open)(struct import *import, struct err *err);
@@ -48,8 +49,8 @@ struct import_reader {
     enum status (*rewind)(struct import *import, struct err *err);
     /**
      * The next item, in the arena `import->row`; its limits need only be checked while
-     * `import->checking`. INVALID: this item was refused; MALFORMED: the file was refused and cannot be
-     * read on.
+     * `import->checking`. INVALID: this item was refused; MALFORMED: the file was refused and
+     * cannot be read on.
      */
     enum status (*next)(struct import *import, struct import_item *ret_item, bool *ret_end,
                         struct err *err);
@@ -81,7 +82,7 @@ struct import {
     int64_t refused;          /* items refused in this reading */
     int64_t *refused_items;   /* in the first reading: their positions, ascending */
     size_t refused_count, refused_capacity;
-    int64_t highest_ref;      /* that the file brings along */
+    int64_t highest_ref; /* that the file brings along */
     struct writer writer;
     int64_t next_ref;
     bool brought_history; /* the days must be computed anew */

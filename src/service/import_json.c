@@ -2,16 +2,16 @@
  * The JSON document that export writes (see document.h), or one that was written by hand.
  *
  * The document may be far larger than memory should be, so its outer structure is walked here and
- * only one record at a time becomes a tree. Risks are known by their id, else by their name at their
- * source; assets by their id, else by their name.
+ * only one record at a time becomes a tree. Risks are known by their id, else by their name at
+ * their source; assets by their id, else by their name.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/id.h"
-#include "json/json.h"
 #include "service/import_item.h"
 #include "store/asset_store.h"
+#include "json/json.h"
 
 /** A place in the text. */
 struct cursor {
@@ -225,9 +225,10 @@ static enum status merge_asset(struct import *import, int64_t position, struct a
     enum status status = find_same_asset(import, asset, kept, err);
     if (status == NOT_FOUND) {
         status = insert_asset(import, asset, err);
-        *kept = (struct asset){.id = asset->id, .name = asset->name, .criticality = asset->criticality};
-    } else if (status == OK && field_diff(&asset_table, field_mask_of(&asset_table, FIELD_WRITABLE),
-                                          kept, asset)) {
+        *kept =
+            (struct asset){.id = asset->id, .name = asset->name, .criticality = asset->criticality};
+    } else if (status == OK &&
+               field_diff(&asset_table, field_mask_of(&asset_table, FIELD_WRITABLE), kept, asset)) {
         import_note(import, 0, path, "%s is here already and was left as it is", asset->name);
     }
     if (status == CONFLICT) {
@@ -295,16 +296,16 @@ static enum status check_once(struct import *import, const struct import_item *i
     if (risk->id)
         status = import_once(import, item->row, "id", risk->id);
     if (status == OK && risk->external_id)
-        status = import_once(import, item->row, "external_id",
-                             arena_format(arena, "%s\x1f%s", risk->source ? risk->source : "",
-                                          risk->external_id));
+        status = import_once(
+            import, item->row, "external_id",
+            arena_format(arena, "%s\x1f%s", risk->source ? risk->source : "", risk->external_id));
     if (status == OK && risk->ref > import->highest_ref)
         import->highest_ref = risk->ref;
     return status;
 }
 
-static enum status document_next(struct import *import, struct import_item *ret_item,
-                                 bool *ret_end, struct err *err)
+static enum status document_next(struct import *import, struct import_item *ret_item, bool *ret_end,
+                                 struct err *err)
 {
     struct document *document = import->state;
     AUTO_JSON struct json_doc *doc = NULL;

@@ -1,16 +1,16 @@
 /*
- * CISA's catalogue of Known Exploited Vulnerabilities as CSV: a row is a risk, its product an asset,
- * the required action a mitigation.
+ * CISA's catalogue of Known Exploited Vulnerabilities as CSV: a row is a risk, its product an
+ * asset, the required action a mitigation.
  */
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
-#include "json/json.h"
 #include "service/csv.h"
 #include "service/import_item.h"
 #include "store/asset_store.h"
+#include "json/json.h"
 
 #define KEV_SOURCE "CISA-KEV"
 #define KEV_CATEGORY "Known exploited vulnerability"
@@ -46,8 +46,8 @@ static const char *const column_names[COLUMNS] = {
 
 struct kev {
     struct csv csv;
-    size_t cells;              /* of the header */
-    size_t place[COLUMNS];     /* of each column, `cells` if it is not there */
+    size_t cells;          /* of the header */
+    size_t place[COLUMNS]; /* of each column, `cells` if it is not there */
     int64_t row;
     field_mask risk, mitigation; /* the members that a row gives */
 };
@@ -81,11 +81,19 @@ static enum status read_header(struct import *import, struct kev *kev, const str
     }
     for (size_t i = 0; i < NOTES; i++)
         if (kev->place[i] == header->count)
-            status = import_refuse(import, 0, column_names[i],
-                                   "the header lacks this column: is this CISA's catalogue as CSV?");
+            status =
+                import_refuse(import, 0, column_names[i],
+                              "the header lacks this column: is this CISA's catalogue as CSV?");
     if (import->checking)
         import->result->unknown_columns = unknown;
     return status;
+}
+
+/** The last row without its line end may be half a row, with half a cell that looks like a whole
+ * one. */
+static bool is_cut_off(const struct kev *kev)
+{
+    return kev->csv.at == kev->csv.end && kev->csv.at[-1] != '\n' && kev->csv.at[-1] != '\r';
 }
 
 static enum status kev_rewind(struct import *import, struct err *err)
@@ -99,6 +107,8 @@ static enum status kev_rewind(struct import *import, struct err *err)
         return import_refuse_all(import, 0, err);
     if (end)
         return import_refuse(import, 0, NULL, "the file is empty");
+    if (is_cut_off(kev))
+        return import_refuse(import, 0, NULL, "there is nothing behind the header");
     kev->row = 0;
     return read_header(import, kev, &header);
 }
@@ -181,7 +191,8 @@ static const char *custom_fields(struct row *row)
     struct json_writer out;
     json_writer_init(&out, &text);
     json_open_object(&out, NULL);
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) /* in the order of their bytes */
+    for (size_t i = 0; i < sizeof members / sizeof members[0];
+         i++) /* in the order of their bytes */
         if (*row->cells[members[i].column])
             json_put_string(&out, members[i].name, row->cells[members[i].column]);
     json_close_object(&out);
@@ -267,7 +278,8 @@ static struct mitigation read_mitigation(struct row *row)
 static void check_row(struct row *row, const struct import_item *item)
 {
     const struct risk *risk = &item->risk;
-    const struct asset asset = {.name = item->assets.items[0]};
+    const struct asset asset = {.name =
+                                    item->assets.items[0]}; /* so custom_fields is checked too */
     const char *use = row->cells[RANSOMWARE];
     int32_t day;
     if (!is_cve(risk->external_id))
@@ -283,7 +295,6 @@ static void check_row(struct row *row, const struct import_item *item)
     if (*use && !text_equal_nocase(use, "Known") && !text_equal_nocase(use, "Unknown"))
         refuse(row, RANSOMWARE, "must be Known or Unknown");
     check(row, CWES, &risk_table, "tags", risk);
-    check(row, PRODUCT, &risk_table, "custom_fields", risk);
     if (row->status == OK)
         row->status = import_once(row->import, row->number, column_names[CVE_ID], item->key);
 }
@@ -301,6 +312,9 @@ static enum status read_item(struct import *import, const struct csv_row *cells,
     for (size_t i = 0; i < COLUMNS; i++)
         row.cells[i] =
             kev->place[i] < kev->cells ? text_trim(arena, cells->cells[kev->place[i]]) : "";
+    if (is_cut_off(kev))
+        return import_refuse(import, row.number, NULL,
+                             "is not ended by a line end: is the file truncated?");
     struct import_item item = {.row = row.number, .key = row.cells[CVE_ID]};
     item.risk = read_risk(&row);
     item.mask = kev->risk;

@@ -2,10 +2,11 @@
  * Merging one item of a file into the register.
  *
  * Three versions of each member meet: what the source said last time (the baseline), what it says
- * now, and what the register holds. What the source did not change stays as the register holds it, so
- * corrections by hand survive; what it did change is set. A member without a baseline counts as
- * changed. Things that hang on a risk: what the source added is added, what it took away from the assets
- * is unlinked, and what was deleted here by hand stays deleted. An import deletes nothing else.
+ * now, and what the register holds. What the source did not change stays as the register holds it,
+ * so corrections by hand survive; what it did change is set. A member without a baseline counts as
+ * changed. Things that hang on a risk: what the source added is added, what it took away from the
+ * assets is unlinked, and what was deleted here by hand stays deleted. An import deletes nothing
+ * else.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -182,8 +183,7 @@ static enum status merge_mitigation(struct merge *merge, const struct import_mit
     field_mask set = changed_members(table, base ? base->mask : 0, base ? &base->mitigation : NULL,
                                      source->mask & mine, &source->mitigation);
     field_copy_all(table, set, &after, &source->mitigation, &import->row);
-    enum status status =
-        merge_sub_actions(merge, source, base, held, &sub_actions, &progress, err);
+    enum status status = merge_sub_actions(merge, source, base, held, &sub_actions, &progress, err);
     if (status != OK)
         return status;
     if (!after.progress_by_hand && sub_actions)
@@ -394,7 +394,8 @@ static enum status merge_known(struct merge *merge, struct err *err)
     return status == OK ? keep_baseline(merge, merge->page.risk.ref, err) : status;
 }
 
-/** The risk that the item speaks of: by what was imported before, its id, its name at the source. */
+/** The risk that the item speaks of: by what was imported before, its id, its name at the source.
+ */
 static enum status find_risk(struct merge *merge, struct err *err)
 {
     struct import *import = merge->import;

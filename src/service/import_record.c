@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 #include "base/id.h"
-#include "json/json.h"
 #include "service/import_item.h"
+#include "json/json.h"
 
 enum { REF_MAX = 1000000000, BASELINES_MAX = 100 };
 
@@ -28,8 +28,7 @@ static enum status check_id(const struct reading *reading, const char *prefix, c
     return INVALID;
 }
 
-static enum status check_version(const struct reading *reading, const char *prefix,
-                                 int64_t version)
+static enum status check_version(const struct reading *reading, const char *prefix, int64_t version)
 {
     if (version >= 1 && version <= REF_MAX)
         return OK;
@@ -56,8 +55,8 @@ static enum status read_sub_actions(const struct reading *reading, const json *o
 {
     const char *path = arena_format(reading->arena, "%s.sub_actions", prefix);
     const json *list;
-    enum status status = find_list(reading, object, "sub_actions", path,
-                                   SUB_ACTIONS_PER_MITIGATION_MAX, &list);
+    enum status status =
+        find_list(reading, object, "sub_actions", path, SUB_ACTIONS_PER_MITIGATION_MAX, &list);
     if (!list)
         return status;
     size_t count = json_count(list);
@@ -94,8 +93,8 @@ static enum status read_mitigations(const struct reading *reading, const json *o
 {
     static const char *const also[] = {"sub_actions", NULL};
     const json *list;
-    enum status status = find_list(reading, object, "mitigations", "mitigations",
-                                   MITIGATIONS_PER_RISK_MAX, &list);
+    enum status status =
+        find_list(reading, object, "mitigations", "mitigations", MITIGATIONS_PER_RISK_MAX, &list);
     if (!list)
         return status;
     item->mitigation_count = json_count(list);
@@ -147,11 +146,8 @@ static enum status read_history(const struct reading *reading, const json *objec
         struct history_entry *entry = &item->history[i];
         const json *value = json_item(list, i), *changes = json_member(value, "changes");
         const char *name = arena_format(reading->arena, "history[%zu]", i);
-        struct json_read how = {.table = &history_table,
-                                .also = also,
-                                .prefix = name,
-                                .whole = true,
-                                .trusted = true};
+        struct json_read how = {
+            .table = &history_table, .also = also, .prefix = name, .whole = true, .trusted = true};
         field_mask mask;
         if (json_read_record(value, &how, reading->arena, entry, &mask, reading->err) != OK)
             status = INVALID;
@@ -180,11 +176,8 @@ static enum status read_baselines(const struct reading *reading, const json *obj
     for (size_t i = 0; i < item->baseline_count; i++) {
         const json *value = json_item(list, i), *members = json_member(value, "members");
         const char *name = arena_format(reading->arena, "baselines[%zu]", i);
-        struct json_read how = {.table = &baseline_table,
-                                .also = also,
-                                .prefix = name,
-                                .whole = true,
-                                .trusted = true};
+        struct json_read how = {
+            .table = &baseline_table, .also = also, .prefix = name, .whole = true, .trusted = true};
         struct import_item ignored;
         struct err reason;
         field_mask mask;
@@ -209,13 +202,11 @@ static enum status read_parts(const struct reading *reading, const json *value, 
                               struct import_item *item)
 {
     static const char *const also[] = {"asset_ids", "mitigations", "history", "baselines", NULL};
-    struct json_read how = {.table = &reading->tables->risk,
-                            .also = also,
-                            .whole = from_document,
-                            .trusted = true};
+    struct json_read how = {
+        .table = &reading->tables->risk, .also = also, .whole = from_document, .trusted = true};
     item->risk = risk_defaults();
-    enum status status = json_read_record(value, &how, reading->arena, &item->risk, &item->mask,
-                                          reading->err);
+    enum status status =
+        json_read_record(value, &how, reading->arena, &item->risk, &item->mask, reading->err);
     if (json_kind(value) != JSON_KIND_OBJECT)
         return status;
     const json *assets = json_member(value, "asset_ids");

@@ -87,8 +87,8 @@ enum status replay_history(struct db *db, struct arena *arena, struct replay *re
         risk_ref = db_int(&rows, 0);
         const char *risk_status = db_text(&rows, 3);
         struct state after = {
-            .counts = db_int(&rows, 4) == 0 &&
-                      text_index(risk_status_names, risk_status) != RISK_CLOSED,
+            .counts =
+                db_int(&rows, 4) == 0 && text_index(risk_status_names, risk_status) != RISK_CLOSED,
             .level = score_level(db_int(&rows, 2)),
             .score = db_int(&rows, 2),
         };

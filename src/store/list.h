@@ -25,7 +25,7 @@ enum {
     LIST_LIMIT_MAX = 200,
     LIST_LIMIT_DEFAULT = 20,
     LIST_DEPTH_MAX = 100000,
-    LIST_WORDS_MAX = 8,
+    LIST_WORDS_MAX = 32,
 };
 
 enum list_kind {
@@ -107,6 +107,10 @@ enum status list_request_finish(struct list_request *request, struct arena *aren
                                 struct err *err) MUST_CHECK;
 /** Set a filter from the program; the name must exist. */
 void list_request_filter(struct list_request *request, const char *name, const char *value);
+
+/** The token that reads on after the row with this key and id. */
+char *list_request_next(const struct list_request *request, const char *key, const char *id,
+                        struct arena *arena);
 
 struct list_total {
     int64_t total;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "store/list.h"
 
 /* Every third trigram and the last one cover a word. Each more costs a list to go through and
  * leaves fewer candidates; the comparison afterwards is exact. */
@@ -63,8 +62,6 @@ static size_t put_word(struct buf *match, const char *word, size_t most)
 struct search search_parse(const char *folded, struct arena *arena)
 {
     struct search search = {.words = text_split(arena, folded, ' ')};
-    if (search.words.count > LIST_WORDS_MAX)
-        search.words.count = LIST_WORDS_MAX;
     AUTO_BUF struct buf match;
     buf_init(&match, MATCH_MAX_BYTES);
     size_t trigrams = 0;

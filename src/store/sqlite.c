@@ -25,7 +25,13 @@
 #include "base/mem.h"
 #include "store/engine.h"
 
-enum { PARAMS_MAX = 250, PAGE_CACHE_KIB = 1024, BULK_CACHE_KIB = 256 * 1024 };
+enum {
+    PARAMS_MAX = 250,
+    PAGE_CACHE_KIB = 1024,
+    BULK_CACHE_KIB = 256 * 1024,
+    BUSY_TIMEOUT_MS = 5000,
+    WAL_KEPT_BYTES = 64 << 20,
+};
 
 struct engine_shared {
     char *path;
@@ -52,6 +58,9 @@ static enum status sqlite_shared_new(const char *location, struct engine_shared 
         return err_set(err, INVALID, "DATABASE_URL", "names no file: write sqlite:PATH");
     if (sqlite3_threadsafe() == 0)
         return err_set(err, INTERNAL, NULL, "this SQLite library was built without threads");
+    /* Nobody asks the library how much memory it uses; counting takes a lock at each allocation.
+     * Refused, and no harm, once a connection is open. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct engine_shared *shared = mem_zalloc(1, sizeof *shared);
     shared->path = mem_strdup(location);
     pthread_mutexattr_t attributes;
@@ -129,6 +138,38 @@ static void sqlite_close(struct engine_conn *conn)
     free(conn);
 }
 
+static int pragma(struct engine_conn *conn, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int value = 0;
+    if (sqlite3_prepare_v2(conn->handle, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+/** Before anything is changed: the file must be ours, or empty. */
+static enum status set_up(struct engine_conn *conn, struct err *err)
+{
+    const char *path = conn->shared->path;
+    sqlite3_busy_timeout(conn->handle, BUSY_TIMEOUT_MS);
+    if (pragma(conn, "PRAGMA application_id") != SQLITE_APPLICATION_ID &&
+        pragma(conn, "PRAGMA schema_version") != 0)
+        return err_set(err, CONFLICT, "DATABASE_URL", "%s belongs to another program", path);
+    AUTO_FREE char *settings =
+        mem_format("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                   "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d;"
+                   "PRAGMA journal_size_limit=%d;",
+                   PAGE_CACHE_KIB, WAL_KEPT_BYTES);
+    sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+    enum status status = sqlite_script(conn, settings, err);
+    if (status == UNAVAILABLE)
+        err_set(err, status, "DATABASE_URL", "%s cannot be used: is it an OpenRisk database?",
+                path);
+    return status;
+}
+
 static enum status sqlite_open(struct engine_shared *shared, struct engine_conn **ret_conn,
                                struct err *err)
 {
@@ -136,23 +177,15 @@ static enum status sqlite_open(struct engine_shared *shared, struct engine_conn 
     conn->shared = shared;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
-    enum status status = OK;
+    enum status status;
     if (sqlite3_open_v2(shared->path, &conn->handle, flags, NULL) != SQLITE_OK) {
         failed(conn, "open", NULL);
         status = err_set(err, UNAVAILABLE, "DATABASE_URL", "%s cannot be opened: %s", shared->path,
                          conn->handle ? sqlite3_errmsg(conn->handle) : strerror(ENOMEM));
     } else {
-        chmod(shared->path, 0600);
-        AUTO_FREE char *setup = mem_format(
-            "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-            "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-%d; PRAGMA journal_size_limit=67108864;",
-            PAGE_CACHE_KIB);
-        sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-        status = sqlite_script(conn, setup, err);
-        if (status != OK)
-            err_set(err, status, "DATABASE_URL", "%s cannot be used: is it an OpenRisk database?",
-                    shared->path);
+        status = set_up(conn, err);
+        if (status == OK)
+            chmod(shared->path, 0600);
     }
     if (status != OK) {
         sqlite_close(conn);

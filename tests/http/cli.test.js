@@ -252,7 +252,16 @@ test('import from the command line', async (t) => {
 
     await t.test('more than 10,000 risks: the total of a filter says that it is not exact', async () => {
         const text = [...kevLines(9000, 3, fs.readFileSync(KEV_FILE, 'utf8'))].join('');
-        await succeed(server, ['import', '-', '--format', 'kev'], { input: text });
+        let importing = true;
+        const importer = succeed(server, ['import', '-', '--format', 'kev'], { input: text }).finally(() => (importing = false));
+        const totals = new Set();
+        while (importing) {
+            totals.add((await admin.expect(200, 'GET', '/risks?limit=1')).json.total);
+        }
+        await importer;
+        totals.delete(1404);
+        totals.delete(10404);
+        assert.deepStrictEqual([...totals], [], 'it is seen whole or not at all');
         const all = (await admin.get('/risks')).json;
         assert.strictEqual(all.total, 10404);
         assert.strictEqual(all.total_is_exact, true);

@@ -278,7 +278,8 @@ async function fillWithEverything(server) {
     await makeMitigation(analyst, whole.id, { title: 'By hand', progress: 77, status: 'DONE' });
     const closed = await makeRisk(analyst, { title: 'Closed', impact: 3, probability: 3 });
     await analyst.expect(200, 'PATCH', `/risks/${closed.id}`, { status: 'CLOSED', impact: 4 });
-    const deleted = await makeRisk(analyst, { title: 'Deleted' });
+    const deleted = await makeRisk(analyst, { title: 'Deleted', asset_ids: [asset.id] });
+    await makeMitigation(analyst, deleted.id, { title: 'Of a deleted risk', due_date: day(-2) });
     await analyst.expect(204, 'DELETE', `/risks/${deleted.id}`);
     await importKev(analyst, kevWith((rows) => rows.slice(0, 50)));
     return analyst;
@@ -347,6 +348,30 @@ test('export', async (t) => {
         await importJson(forger, data);
         assert.strictEqual((await forger.get(`/risks/${theirs.id}`)).status, 200);
         assert.strictEqual((await other.cli(['check'])).code, 0);
+    });
+
+    await t.test('shows one moment, as lists do, while others write', async () => {
+        const admin = await server.signIn();
+        const ids = [];
+        for (let i = 0; i < 60; i++) {
+            ids.push((await makeRisk(admin, { title: 'All or none', tags: ['together'] })).id);
+        }
+        let writing = true;
+        const writer = (async () => {
+            for (let i = 0; writing; i++) {
+                await admin.expect(200, 'POST', '/risks/bulk', { ids, set: { owner: `Owner ${i}` } });
+            }
+        })();
+        const seen = new Set();
+        for (let i = 0; i < 40; i++) {
+            const data = i % 2 ? await exported(analyst) : (await analyst.get('/risks?tag=together&limit=200')).json;
+            const owners = new Set((data.risks || data.items).filter((risk) => risk.tags.includes('together')).map((risk) => risk.owner));
+            assert.strictEqual(owners.size, 1, [...owners].join(', '));
+            seen.add([...owners][0]);
+        }
+        writing = false;
+        await writer;
+        assert.ok(seen.size > 1, 'nobody wrote meanwhile');
     });
 
     await t.test('is the same by the command line', async () => {

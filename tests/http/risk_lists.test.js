@@ -323,6 +323,15 @@ test('search', async (t) => {
         assert.deepStrictEqual(await titlesOf(many), [], 'the last of eleven words counts, too');
     });
 
+    await t.test('many words are a search like any other, too many are refused', async () => {
+        const whole = 'vital elan e l a n v i t a l f u d de do don donn donne donnee donnees fuite :';
+        assert.deepStrictEqual(await titlesOf(whole), [titles[0]]);
+        assert.deepStrictEqual(await titlesOf(`${whole} gesperrt`), []);
+        for (const q of ['vital '.repeat(50), `vital${' x'.repeat(140)}`, 'ab '.repeat(99)]) {
+            assertProblem(await analyst.get(`/risks?${encode({ q })}`), 400, 'q');
+        }
+    });
+
     await t.test('one or two characters match the beginnings of titles', async () => {
         assert.deepStrictEqual(await titlesOf('el'), [titles[9], titles[0]]);
         assert.deepStrictEqual(await titlesOf('É'), [titles[9], titles[0]]);

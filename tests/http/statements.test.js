@@ -17,19 +17,33 @@ function requestsIn(log) {
         .map((line) => Object.fromEntries([...line.matchAll(/(\w+)=("(?:[^"\\]|\\.)*"|\S+)/g)].map(([, name, value]) => [name, value])));
 }
 
+/**
+ * A client whose requests are counted, for the server writes a request's line when the client has its
+ * answer already: the n-th line is that of the n-th request.
+ */
+async function countingClient(server) {
+    const client = await server.signIn();
+    const request = client.request.bind(client);
+    client.sent = 1; // The sign-in.
+    client.request = (...args) => {
+        client.sent++;
+        return request(...args);
+    };
+    return client;
+}
+
 /** How many statements the server ran for one request. */
 async function statementsFor(server, client, method, route, body) {
-    const before = requestsIn(server.log).length;
     const reply = await client.request(method, route, body);
     assert.ok(reply.status < 300, `${method} ${route}: ${reply.status} ${reply.body}`);
-    const line = await waitFor(() => requestsIn(server.log)[before], `the log line of ${method} ${route}`);
+    const line = await waitFor(() => requestsIn(server.log)[client.sent - 1], `the log line of ${method} ${route}`);
     assert.match(line.statements || '', /^\d+$/, JSON.stringify(line));
     return Number(line.statements);
 }
 
 test('a fixed number of statements per request', async (t) => {
     const server = await startServer(t, { env: { LOG_LEVEL: 'debug' } });
-    const admin = await server.signIn();
+    const admin = await countingClient(server);
     const asset = await makeAsset(admin, { name: 'Everywhere' });
     const fill = async (count) => {
         for (let i = 0; i < count; i++) {

@@ -216,6 +216,30 @@ test('figures', async (t) => {
         assert.strictEqual(code, 0, stdout + stderr);
     });
 
+    await t.test('after edits by eight people at the same time, too', async () => {
+        const expect = admin.expect;
+        // Two may delete or restore the same thing; whatever is answered, the figures must agree.
+        admin.expect = async (status, ...request) => {
+            const reply = await admin.request(...request);
+            assert.ok([status, 404, 409, 422].includes(reply.status), `${request}: ${reply.status} ${reply.body}`);
+            return reply;
+        };
+        const assets = (await admin.get('/assets')).json.items.map((asset) => asset.id);
+        await Promise.all(
+            Array.from({ length: 8 }, async (_, person) => {
+                const random = randomOf(person);
+                const edits = editsOf(admin, random, assets);
+                for (let i = 0; i < 15; i++) {
+                    await random.of(edits)();
+                }
+            }),
+        );
+        admin.expect = expect;
+        await assertFigures(admin, 'concurrent');
+        const { code, stdout } = await server.cli(['check']);
+        assert.strictEqual(code, 0, stdout);
+    });
+
     await t.test('days and limit are checked and named', async () => {
         for (const days of ['0', '-1', 'x', '100000', '']) {
             assertProblem(await admin.get(`/stats/trends?days=${days}`), 400, 'days');

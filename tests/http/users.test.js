@@ -106,6 +106,13 @@ test('users', async (t) => {
         assertProblem(await admin.patch(`/users/${UNKNOWN_ID}`, { full_name: 'x' }), 404);
     });
 
+    await t.test('a PATCH that changes nothing leaves version and time as they are', async () => {
+        const user = await add({ email: 'same@example.org', full_name: 'Same' });
+        for (const body of [{}, { full_name: 'Same' }, { role: 'viewer', email: ' SAME@example.org' }]) {
+            assert.deepStrictEqual((await admin.expect(200, 'PATCH', `/users/${user.id}`, body)).json, user);
+        }
+    });
+
     await t.test('everybody edits their own name, nobody their own role', async () => {
         const user = await server.as('viewer');
         const reply = await user.expect(200, 'PATCH', '/users/me', { full_name: 'Me Myself' });
