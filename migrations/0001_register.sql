@@ -167,8 +167,6 @@ CREATE INDEX mitigation_by_due_date ON mitigation (COALESCE(due_date, '9999-12-3
 CREATE INDEX mitigation_of_status ON mitigation (status, COALESCE(due_date, '9999-12-31'), id) WHERE hidden = 0;
 CREATE INDEX mitigation_of_assignee ON mitigation (assignee, COALESCE(due_date, '9999-12-31'), id)
     WHERE hidden = 0 AND assignee IS NOT NULL;
-CREATE INDEX mitigation_open ON mitigation (COALESCE(due_date, '9999-12-31'), id)
-    WHERE hidden = 0 AND status <> 'DONE';
 
 CREATE TABLE sub_action (
     id TEXT PRIMARY KEY,

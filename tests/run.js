@@ -134,6 +134,9 @@ function run(command, args, limitMs) {
 async function runMeson(folder) {
     const known = JSON.parse(fs.readFileSync(path.join(ROOT, folder, 'meson-info/intro-tests.json'), 'utf8'));
     const tests = known.filter((test) => folder !== 'build-tsan' || test.suite.some((suite) => suite.endsWith(':unit')));
+    if (!tests.some((test) => test.suite.some((suite) => suite.endsWith(':unit')))) {
+        report(`${folder}: no unit tests`, { passed: 0, failed: 1, skipped: 0 }, 0, 'Was it set up without cmocka?');
+    }
     const names = tests.map((test) => test.name).filter((name) => wanted(`${folder}/${name}`));
     if (names.length === 0) {
         return;

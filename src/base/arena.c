@@ -106,15 +106,22 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_format(struct arena *arena, const char *format, ...)
 {
+    /* Most texts fit here and are formatted once; measuring alone would cost as much again. */
+    char buffer[1024];
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(buffer, sizeof buffer, format, args);
     va_end(args);
     if (length < 0)
         abort();
-    char *text = arena_alloc(arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, again);
+    char *text;
+    if ((size_t)length < sizeof buffer) {
+        text = arena_memdup(arena, buffer, (size_t)length);
+    } else {
+        text = arena_alloc(arena, (size_t)length + 1);
+        vsnprintf(text, (size_t)length + 1, format, again);
+    }
     va_end(again);
     return text;
 }

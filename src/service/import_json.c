@@ -81,21 +81,50 @@ static enum status refuse_text(struct import *import, int64_t row, const char *s
     return MALFORMED;
 }
 
+/**
+ * Go over a value without looking into it: brackets and strings are enough to find its end. What is
+ * in it is parsed when its turn comes.
+ */
+static bool skip_value(struct cursor *cursor)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    skip_space(cursor);
+    const char *start = cursor->at;
+    for (; cursor->at < cursor->end; cursor->at++) {
+        char c = *cursor->at;
+        if (in_string) {
+            if (c == '\\')
+                cursor->at++;
+            in_string = c != '"';
+        } else if (depth == 0 && (c == ',' || c == ']' || c == '}')) {
+            return cursor->at > start;
+        } else {
+            in_string = c == '"';
+            depth += c == '[' || c == '{';
+            depth -= c == ']' || c == '}';
+        }
+    }
+    return false;
+}
+
 static enum status skip_list(struct import *import, struct cursor *cursor, struct cursor *ret_items)
 {
-    struct err err;
     if (!take(cursor, '[')) {
         import_refuse(import, 0, NULL, "assets and risks must be lists");
         return MALFORMED;
     }
     *ret_items = *cursor;
-    for (int64_t count = 0;; count++) {
-        AUTO_JSON struct json_doc *doc = NULL;
-        bool end;
+    if (take(cursor, ']'))
+        return OK;
+    for (int64_t count = 1;; count++) {
         const char *start = cursor->at;
-        if (take_item(cursor, count == 0, &doc, &end, &err) != OK)
-            return refuse_text(import, count + 1, start, &err);
-        if (end)
+        struct err err;
+        if (!skip_value(cursor) || (*cursor->at != ',' && *cursor->at != ']')) {
+            err_set(&err, MALFORMED, NULL, "the JSON ends too early");
+            return refuse_text(import, count, start, &err);
+        }
+        if (*cursor->at++ == ']')
             return OK;
     }
 }
@@ -249,10 +278,13 @@ static enum status read_assets(struct import *import, bool merge, struct err *er
         AUTO_JSON struct json_doc *doc = NULL;
         struct asset asset;
         bool end;
+        const char *start = cursor.at;
         arena_clear(&import->row);
         enum status status = take_item(&cursor, i == 0, &doc, &end, err);
-        if (end || status != OK)
-            return status;
+        if (status != OK)
+            return refuse_text(import, 0, start, err);
+        if (end)
+            return OK;
         status = read_asset(import, i, json_root(doc), &asset);
         if (status == OK && merge)
             status = merge_asset(import, i, &asset, err);
@@ -309,10 +341,13 @@ static enum status document_next(struct import *import, struct import_item *ret_
 {
     struct document *document = import->state;
     AUTO_JSON struct json_doc *doc = NULL;
+    const char *start = document->next.at;
     enum status status = take_item(&document->next, document->row == 0, &doc, ret_end, err);
-    if (*ret_end || status != OK)
-        return status;
     document->row++;
+    if (status != OK)
+        return refuse_text(import, document->row, start, err);
+    if (*ret_end)
+        return OK;
     struct err faults;
     if (import_read_document_item(&import->tables, json_root(doc), &import->row, ret_item,
                                   &faults) != OK)

@@ -14,7 +14,13 @@
 
 #define KEV_SOURCE "CISA-KEV"
 #define KEV_CATEGORY "Known exploited vulnerability"
-enum { KEV_PROBABILITY = 5, KEV_IMPACT = 4, KEV_IMPACT_RANSOMWARE = 5, ACTION_TITLE_MAX = 500 };
+enum {
+    KEV_PROBABILITY = 5,
+    KEV_IMPACT = 4,
+    KEV_IMPACT_RANSOMWARE = 5,
+    ACTION_TITLE_MAX = 500,
+    NOTES_MAX = 2000
+};
 
 enum column {
     CVE_ID,
@@ -185,7 +191,10 @@ static const char *custom_fields(struct row *row)
     static const struct {
         const char *name;
         enum column column;
-    } members[] = {{"date_added", DATE_ADDED}, {"product", PRODUCT}, {"vendor", VENDOR}};
+    } members[] = {{"date_added", DATE_ADDED},
+                   {"notes", NOTES}, /* mostly links: to follow, not to search in */
+                   {"product", PRODUCT},
+                   {"vendor", VENDOR}};
     AUTO_BUF struct buf text;
     buf_init(&text, 1 << 20);
     struct json_writer out;
@@ -216,15 +225,11 @@ static struct texts tags(struct row *row, bool ransomware)
 
 static struct risk read_risk(struct row *row)
 {
-    struct arena *arena = &row->import->row;
     const char *const *cells = row->cells;
     bool ransomware = text_equal_nocase(cells[RANSOMWARE], "Known");
     struct risk risk = risk_defaults();
     risk.title = cells[NAME];
     risk.description = or_null(cells[DESCRIPTION]);
-    if (*cells[NOTES])
-        risk.description = arena_format(arena, "%s%s%s", cells[DESCRIPTION],
-                                        *cells[DESCRIPTION] ? "\n\n" : "", cells[NOTES]);
     risk.impact = ransomware ? KEV_IMPACT_RANSOMWARE : KEV_IMPACT;
     risk.probability = KEV_PROBABILITY;
     risk.category = KEV_CATEGORY;
@@ -280,6 +285,7 @@ static void check_row(struct row *row, const struct import_item *item)
     const struct risk *risk = &item->risk;
     const struct asset asset = {.name =
                                     item->assets.items[0]}; /* so custom_fields is checked too */
+    const struct risk notes = {.description = row->cells[NOTES]}; /* what a text may hold */
     const char *use = row->cells[RANSOMWARE];
     int32_t day;
     if (!is_cve(risk->external_id))
@@ -289,6 +295,9 @@ static void check_row(struct row *row, const struct import_item *item)
     if (*row->cells[DATE_ADDED] && !clock_parse_day(row->cells[DATE_ADDED], &day))
         refuse(row, DATE_ADDED, "must be a date that exists, as YYYY-MM-DD");
     check(row, DESCRIPTION, &risk_table, "description", risk);
+    check(row, NOTES, &risk_table, "description", &notes);
+    if (text_length(row->cells[NOTES]) > NOTES_MAX)
+        refuse(row, NOTES, "may have at most 2000 characters");
     check(row, REQUIRED_ACTION, &mitigation_table, "title", &item->mitigations[0].mitigation);
     check(row, REQUIRED_ACTION, &mitigation_table, "description", &item->mitigations[0].mitigation);
     check(row, DUE_DATE, &mitigation_table, "due_date", &item->mitigations[0].mitigation);

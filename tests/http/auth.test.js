@@ -352,8 +352,11 @@ test('a first start without a password', async (t) => {
     const server = await startServer(t, { env: { INITIAL_ADMIN_PASSWORD: undefined } });
     const printed = /password\W+([a-z0-9-]{20,})/i.exec(server.run.stdout + server.log);
 
-    await t.test('prints a random one, once', async () => {
+    await t.test('prints a random one, once, and where to sign in', async () => {
         assert.ok(printed, `no password in:\n${server.run.stdout}`);
+        assert.ok(server.run.stdout.includes(`${server.url}/api/v1/auth/login`), server.run.stdout);
+        assert.ok(server.run.stdout.includes(ADMIN.email), server.run.stdout);
+        assert.ok(!server.log.includes(printed[1]), 'the password is in the log');
         await server.stop();
         await server.start();
         assert.doesNotMatch(server.run.stdout + server.log, /password/i);

@@ -233,7 +233,8 @@ test('bad input', async (t) => {
     await t.test('custom fields hold names with a text, number or boolean each, and not too much', async () => {
         const route = routes.find((one) => one.path === '/risks' && one.method === 'POST');
         const many = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`field ${i}`, i]));
-        const bad = ['x', 5, [], null, { a: {} }, { a: [] }, { '': 1 }, { a: 'bell \u0007' }, { a: 'x'.repeat(2001) }, many, { ['n'.repeat(500)]: 1 }];
+        const bad = ['x', 5, [], null, { a: {} }, { a: [] }, { '': 1 }, { a: 'bell \u0007' }, many];
+        bad.push({ a: 'x'.repeat(2001) }, { ['n'.repeat(500)]: 1 });
         for (const value of bad) {
             const what = `custom_fields = ${JSON.stringify(value).slice(0, 60)}`;
             const reply = await admin.post('/risks', { ...goodBodyOf('/risks', 'POST', risk), custom_fields: value });
@@ -272,8 +273,8 @@ test('bad input', async (t) => {
     await t.test('unknown ids are 404 everywhere', async () => {
         for (const route of routes.filter((one) => one.path.includes('{id}'))) {
             const good = { ...goodBodyOf(route.path, route.method, risk) };
-            const paths = [route.path.replace('{sid}', UNKNOWN_ID).replace('{id}', UNKNOWN_ID), route.path.replace('{sid}', 'x').replace('{id}', 'x')];
-            for (const real of paths) {
+            for (const id of [UNKNOWN_ID, 'x']) {
+                const real = route.path.replace('{sid}', id).replace('{id}', id);
                 await refused({ ...route, real }, real, good, 404);
             }
         }

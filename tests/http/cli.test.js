@@ -108,7 +108,8 @@ test('settings', async (t) => {
     });
 
     await t.test('config never prints a secret', async () => {
-        const run = await cli(['config'], { env: { INITIAL_ADMIN_PASSWORD: 'a very secret thing', OPENRISK_OPS_TOKEN: 'another secret thing' } });
+        const env = { INITIAL_ADMIN_PASSWORD: 'a very secret thing', OPENRISK_OPS_TOKEN: 'another secret thing' };
+        const run = await cli(['config'], { env });
         assert.strictEqual(run.code, 0, run.stderr);
         assert.doesNotMatch(run.stdout + run.stderr, /secret/);
     });
@@ -139,7 +140,12 @@ test('settings', async (t) => {
     });
 
     await t.test('a file that says something unknown, twice or not at all is refused with its line', async () => {
-        for (const [text, message] of [['LOG_LEVEL=info\nNOPE=1\n', /line 2.*NOPE|NOPE.*line 2/], ['LOG_LEVEL\n', /line 1/], ['LOG_LEVEL=info\nLOG_LEVEL=warn\n', /twice/]]) {
+        const cases = [
+            ['LOG_LEVEL=info\nNOPE=1\n', /line 2.*NOPE|NOPE.*line 2/],
+            ['LOG_LEVEL\n', /line 1/],
+            ['LOG_LEVEL=info\nLOG_LEVEL=warn\n', /twice/],
+        ];
+        for (const [text, message] of cases) {
             fs.writeFileSync(file, text);
             assertFails(await cli(['config', '--config', file]), 2, message);
         }

@@ -196,7 +196,8 @@ async function refusalTests(t, server, analyst) {
         for (const text of bad) {
             assertProblem(await importKev(analyst, text), [400, 422]);
         }
-        for (const text of ['', '[]', '{}', '{"risks": 5}', 'null', KEV.slice(0, 2000), json.slice(0, -1), json.slice(0, json.length / 2), `${json}x`]) {
+        const cut = [json.slice(0, -1), json.slice(0, json.length / 2), `${json}x`];
+        for (const text of ['', '[]', '{}', '{"risks": 5}', 'null', KEV.slice(0, 2000), ...cut]) {
             assertProblem(await importJson(analyst, text), [400, 422]);
         }
         assertProblem(await analyst.post('/import/risks?format=xml', '<a/>', { 'Content-Type': 'text/xml' }), [400, 415]);
@@ -253,7 +254,8 @@ test('import', async (t) => {
 /** A register with one of everything that an export must carry. */
 async function fillWithEverything(server) {
     const analyst = await server.as('analyst');
-    const asset = await makeAsset(analyst, { name: 'Ünïcode "quoted", \u2028', type: 'a', owner: 'b', external_id: 'c', criticality: 'HIGH' });
+    const name = 'Ünïcode "quoted", \u2028';
+    const asset = await makeAsset(analyst, { name, type: 'a', owner: 'b', external_id: 'c', criticality: 'HIGH' });
     await makeAsset(analyst, { name: 'Without risks', criticality: 'LOW' });
     const whole = await makeRisk(analyst, {
         title: '=cmd|"/C calc"!A0 😀',

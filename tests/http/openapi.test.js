@@ -107,7 +107,8 @@ test('the OpenAPI document', async (t) => {
     });
 
     await t.test('names the members and limits of a risk', async () => {
-        const schema = resolveSchema(document, bodyOf(operationsOf(document).find((one) => one.method === 'POST' && one.path === '/risks')));
+        const post = operationsOf(document).find((one) => one.method === 'POST' && one.path === '/risks');
+        const schema = resolveSchema(document, bodyOf(post));
         assert.deepStrictEqual([...schema.required].sort(), ['impact', 'probability', 'title']);
         assert.strictEqual(schema.properties.impact.minimum, 1);
         assert.strictEqual(schema.properties.impact.maximum, 5);
@@ -146,8 +147,8 @@ test('the OpenAPI document', async (t) => {
     await t.test('declares every parameter that a list takes', async () => {
         const parametersOf = (path) => routes.find((one) => one.path === path).operation.parameters.filter((one) => one.in === 'query');
         const names = parametersOf('/risks').map((one) => one.name);
-        const wanted = 'q status level tag category owner asset_id framework min_score max_score review_before sort_by sort_dir page limit after';
-        assert.deepStrictEqual(names.sort(), wanted.split(' ').sort());
+        const filters = 'q status level tag category owner asset_id framework min_score max_score review_before';
+        assert.deepStrictEqual(names.sort(), `${filters} sort_by sort_dir page limit after`.split(' ').sort());
         for (const { path, real, operation } of routes) {
             for (const { name, in: place, schema } of operation.parameters || []) {
                 if (place === 'query' && schema && schema.enum) {
@@ -188,6 +189,16 @@ test('health', async (t) => {
         assert.ok(Object.keys(json.checks).length > 0, JSON.stringify(json));
         const { stdout } = await server.cli(['version']);
         assert.ok(stdout.includes(json.version), stdout);
+    });
+
+    await t.test('the front page says what runs here and where to go on', async () => {
+        const reply = await server.client(undefined, '').get('/');
+        assert.strictEqual(reply.status, 200);
+        assert.match(reply.headers['content-type'], /^text\/plain\b/);
+        for (const [path] of reply.body.matchAll(/\/api\/v1\/\S+/g)) {
+            assert.notStrictEqual((await server.client(undefined, '').get(path)).status, 404, path);
+        }
+        assert.match(reply.body, /\/api\/v1\/openapi\.json/);
     });
 
     await t.test('the operator\'s listener has /livez and /readyz, and the public one has not', async () => {

@@ -11,6 +11,8 @@ const LEVELS = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
 const STATUSES = ['DRAFT', 'ACTIVE', 'MITIGATED', 'ACCEPTED', 'CLOSED'];
 
 const countIf = (list, condition) => list.filter(condition).length;
+const countsBy = (list, member, values) =>
+    Object.fromEntries(values.map((value) => [value, countIf(list, (one) => one[member] === value)]));
 const hundredths = (score) => Math.round(score * 100);
 
 /** global = max(0, 100 − trunc(4 × mean score)), 100 if there are none; in whole hundredths. */
@@ -37,7 +39,7 @@ function figuresOf(risks) {
             global_risk_score: globalScore(scored),
             high_risks: countIf(scored, (risk) => risk.score >= 15),
             mitigated_risks: countIf(risks, (risk) => risk.status === 'MITIGATED'),
-            risks_by_severity: Object.fromEntries(LEVELS.map((level) => [level, countIf(scored, (risk) => risk.level === level)])),
+            risks_by_severity: countsBy(scored, 'level', LEVELS),
             overdue_mitigations: countIf(mitigations, (one) => one.due_date && one.due_date < day() && one.status !== 'DONE'),
         },
         matrix: [...matrix].map(([cell, count]) => `${cell}: ${count}`).sort(),
@@ -49,12 +51,10 @@ function figuresOf(risks) {
         },
         distribution: {
             total: scored.length,
-            by_level: Object.fromEntries(LEVELS.map((level) => [level, countIf(scored, (risk) => risk.level === level)])),
-            by_status: Object.fromEntries(
-                STATUSES.filter((status) => status !== 'CLOSED').map((status) => [status, countIf(scored, (risk) => risk.status === status)]),
-            ),
-            by_impact: Object.fromEntries([1, 2, 3, 4, 5].map((value) => [value, countIf(scored, (risk) => risk.impact === value)])),
-            by_probability: Object.fromEntries([1, 2, 3, 4, 5].map((value) => [value, countIf(scored, (risk) => risk.probability === value)])),
+            by_level: countsBy(scored, 'level', LEVELS),
+            by_status: countsBy(scored, 'status', STATUSES.slice(0, -1)),
+            by_impact: countsBy(scored, 'impact', [1, 2, 3, 4, 5]),
+            by_probability: countsBy(scored, 'probability', [1, 2, 3, 4, 5]),
         },
         treatment: treatmentOf(mitigations),
         scored,
