@@ -29,8 +29,13 @@ enum status mitigations_list(struct question *question, struct err *err)
     struct json_writer *out = question->out;
     json_open_object(out, NULL);
     json_open_array(out, "items");
-    for (size_t i = 0; i < page.result.count; i++)
-        put_record(out, NULL, &mitigation_table, &page.items[i]);
+    for (size_t i = 0; i < page.result.count; i++) {
+        const struct mitigation *mitigation = &page.items[i];
+        json_open_object(out, NULL);
+        json_put_fields(out, &mitigation_table, UINT64_MAX, mitigation);
+        put_risk_name(out, mitigation->risk_id, mitigation->risk_ref, mitigation->risk_title);
+        json_close_object(out);
+    }
     json_close_array(out);
     put_list_end(out, &question->list, &page.result);
     json_close_object(out);

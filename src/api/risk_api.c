@@ -169,13 +169,8 @@ static void put_changes(struct json_writer *out, const struct history_entry *ent
         json_put_string(out, "actor_id", entry->actor_id);
         json_put_string(out, "action", entry->action);
         json_put_int(out, "version", entry->version);
-        if (with_risk) {
-            json_open_object(out, "risk");
-            json_put_string(out, "id", entry->risk_id);
-            json_put_int(out, "ref", entry->risk_ref);
-            json_put_string(out, "title", entry->risk_title);
-            json_close_object(out);
-        }
+        if (with_risk)
+            put_risk_name(out, entry->risk_id, entry->risk_ref, entry->risk_title);
         json_put_value(out, "member", json_member(change, "member"));
         json_put_value(out, "subject", json_member(change, "subject"));
         json_put_value(out, "from", json_member(change, "from"));

@@ -22,6 +22,15 @@ void put_risk_brief(struct json_writer *out, const char *name, const struct risk
     json_close_object(out);
 }
 
+void put_risk_name(struct json_writer *out, const char *id, int64_t ref, const char *title)
+{
+    json_open_object(out, "risk");
+    json_put_string(out, "id", id);
+    json_put_int(out, "ref", ref);
+    json_put_string(out, "title", title);
+    json_close_object(out);
+}
+
 void put_mitigation(struct json_writer *out, const char *name, const struct mitigation_page *page)
 {
     json_open_object(out, name);

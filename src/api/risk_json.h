@@ -10,6 +10,8 @@
 
 /** id, ref, title, score, level, status */
 void put_risk_brief(struct json_writer *out, const char *name, const struct risk *risk);
+/** "risk": {id, ref, title}, in lists of what belongs to risks */
+void put_risk_name(struct json_writer *out, const char *id, int64_t ref, const char *title);
 void put_risk(struct json_writer *out, const char *name, const struct risk_page *page);
 /** `sub_actions` are always there. */
 void put_mitigation(struct json_writer *out, const char *name, const struct mitigation_page *page);

@@ -114,8 +114,7 @@ enum status stats_distribution(struct question *question, struct err *err)
         for (int value = 0; value < 5; value++) {
             int64_t count = 0;
             for (int other = 0; other < 5; other++)
-                count +=
-                    scored_in(&tally, by_impact ? value : other, by_impact ? other : value);
+                count += scored_in(&tally, by_impact ? value : other, by_impact ? other : value);
             json_put_int(out, (const char *[]){"1", "2", "3", "4", "5"}[value], count);
         }
         json_close_object(out);

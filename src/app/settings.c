@@ -186,7 +186,8 @@ const struct setting settings[] = {
      {"10"},
      .min = 1,
      .max = 1000,
-     .about = "Failed sign-ins in a row, per account and per address, before 429."},
+     .about = "Failed sign-ins in a row before 429: per account and address, and five times as "
+              "many per address."},
     {"LOGIN_DRAIN",
      SETTING_DURATION,
      AT(login_drain),

@@ -31,6 +31,7 @@ struct mitigation {
     int64_t version;
     /* not members of the API */
     int64_t risk_ref;
+    const char *risk_title; /* only in lists over all risks */
     bool progress_by_hand;  /* progress was set by a person and no longer follows the sub-actions */
     const char *import_key; /* its name at the source of an import, NULL if made by hand */
 };

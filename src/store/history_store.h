@@ -12,7 +12,7 @@
 struct history_entry {
     int64_t at;
     const char *actor_id; /* NULL: a command */
-    const char *actor;    /* e-mail address, or "openrisk import" */
+    const char *actor;    /* e-mail address; of commands "(command line)" */
     const char *action;   /* "created", "updated", "deleted", … */
     int64_t version;
     int64_t score;

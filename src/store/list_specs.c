@@ -82,7 +82,7 @@ static const struct list_sort mitigation_sorts[] = {
 const struct list_spec mitigation_list = {
     .name = "mitigation_list",
     .table = "mitigation",
-    .columns = mitigation_columns,
+    .columns = mitigation_list_columns,
     .row = "id",
     .id = "id",
     .base = "hidden = 0",

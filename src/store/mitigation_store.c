@@ -4,7 +4,7 @@
 #include "store/queries.h"
 
 /* Behind the columns of mitigation_table: risk_ref, progress_by_hand, import_key, hidden. */
-enum { MITIGATION_PARAMS = 18 };
+enum { MITIGATION_PARAMS = 18, MITIGATION_COLUMN_COUNT = MITIGATION_PARAMS - 1 };
 
 void mitigation_store_read(const struct db_rows *rows, int first, struct arena *arena,
                            struct mitigation *mitigation)
@@ -82,7 +82,10 @@ enum status mitigation_store_hide(struct db *db, int64_t risk_ref, bool hidden, 
 static void read_row(void *context, const struct db_rows *rows)
 {
     struct gathered *mitigations = context;
-    mitigation_store_read(rows, LIST_FIRST_COLUMN, mitigations->arena, gather(mitigations));
+    struct mitigation *mitigation = gather(mitigations);
+    mitigation_store_read(rows, LIST_FIRST_COLUMN, mitigations->arena, mitigation);
+    mitigation->risk_title =
+        db_text_copy(rows, LIST_FIRST_COLUMN + MITIGATION_COLUMN_COUNT, mitigations->arena);
 }
 
 enum status mitigation_store_list(struct db *db, const struct list_request *request,

@@ -26,7 +26,8 @@
 
 const char risk_columns[] = RISK_COLUMNS;
 const char asset_columns[] = ASSET_COLUMNS;
-const char mitigation_columns[] = MITIGATION_COLUMNS;
+const char mitigation_list_columns[] =
+    MITIGATION_COLUMNS ", (SELECT title FROM risk WHERE risk.ref = mitigation.risk_ref)";
 const char account_columns[] = ACCOUNT_COLUMNS;
 
 /* SQLite: a list of numbers arrives as a JSON array in one parameter. */

@@ -118,7 +118,7 @@ extern const struct query queries[QUERIES];
 /** The columns of a record's table, in the order of its fields. */
 extern const char risk_columns[];
 extern const char asset_columns[];
-extern const char mitigation_columns[];
+extern const char mitigation_list_columns[]; /* and the title of its risk */
 extern const char account_columns[];
 
 #endif

@@ -2,8 +2,8 @@
  * SQLite as an engine.
  *
  * WAL: readers see a snapshot and never wait for the writer. There is one writer at a time.
- * SQLite's own answer to a busy writer is to sleep and try again, without any order; within this
- * process the writers queue on `writer` instead (a mutex with a deadline), and only a writer of
+ * SQLite's own answer to a busy writer is to sleep and try again; within this process writers
+ * wait on the mutex `writer` instead, with a deadline, and are woken at once. Only a writer of
  * another process (openrisk import beside a server) is waited for by the busy handler. BEGIN
  * IMMEDIATE takes the write lock at once: upgrading a read transaction fails at once in spite of
  * the busy timeout.

@@ -179,6 +179,11 @@ async function listTests(t, server) {
         return json.items.map((item) => item.title).sort();
     };
 
+    await t.test('each item names its risk', async () => {
+        const { json } = await analyst.expect(200, 'GET', '/mitigations?assignee=List&limit=1');
+        assert.deepStrictEqual(json.items[0].risk, { id: risk.id, ref: risk.ref, title: 'With many' });
+    });
+
     await t.test('overdue is what was due before today and is not done', async () => {
         assert.deepStrictEqual(await titles('overdue=true&assignee=List'), ['late']);
         assert.deepStrictEqual(await titles('overdue=true'), ['late', 'late, of nobody']);
