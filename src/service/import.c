@@ -192,6 +192,7 @@ static enum status write(struct import *import, struct err *err)
     if (status != OK)
         return status;
     import->writer.arena = &import->row;
+    import->writer.later = &import->texts;
     status = merge_all(import, err);
     result->skipped += import->refused;
     if (status == OK && import->refused && !import->options->skip_invalid)
@@ -230,6 +231,7 @@ enum status import_risks(struct service *service, const struct import_options *o
     };
     *ret_result = (struct import_result){0};
     arena_init(&import.row);
+    text_queue_init(&import.texts);
     document_tables_init(&import.tables, import.kept);
     name_table_init(&import.seen, import.kept);
     name_table_init(&import.assets, import.kept);
@@ -239,6 +241,7 @@ enum status import_risks(struct service *service, const struct import_options *o
         status = write(&import, err);
         db_bulk(service->db, false);
     }
+    text_queue_release(&import.texts);
     arena_release(&import.row);
     return status;
 }

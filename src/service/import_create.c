@@ -169,7 +169,8 @@ static enum status bring_risk(struct import *import, struct import_item *item,
     risk->level = score_level(risk->score);
     if (last->score != risk->score)
         risk->version = last->version + 1;
-    enum status status = risk_store_insert(import->writer.db, risk, &import->row, err);
+    enum status status =
+        risk_store_insert(import->writer.db, risk, &import->texts, &import->row, err);
     if (status == OK)
         status = link_assets(import, risk, assets, item->assets.count, err);
     for (size_t i = 0; status == OK && i < item->history_count; i++)

@@ -84,6 +84,7 @@ struct import {
     size_t refused_count, refused_capacity;
     int64_t highest_ref; /* that the file brings along */
     struct writer writer;
+    struct text_queue texts; /* of new risks, for the search index */
     int64_t next_ref;
     bool brought_history; /* the days must be computed anew */
 };

@@ -27,10 +27,18 @@ enum status writer_begin(struct writer *writer, struct service *service, struct 
     return OK;
 }
 
+/** Search texts that wait must be there before they are changed, and at the end. */
+static enum status write_texts(struct writer *writer, struct err *err)
+{
+    return writer->later ? text_queue_write(writer->db, writer->later, err) : OK;
+}
+
 static enum status finish(struct writer *writer, struct err *err)
 {
     const struct service *service = writer->service;
-    enum status status = figure_changes_write(writer->db, writer->figures, service->now_ms, err);
+    enum status status = write_texts(writer, err);
+    if (status == OK)
+        status = figure_changes_write(writer->db, writer->figures, service->now_ms, err);
     if (status != OK)
         return status;
     struct audit_entry entry = {
@@ -166,7 +174,7 @@ enum status writer_create_risk(struct writer *writer, struct risk *risk, const s
         risk->updated_at = risk->created_at;
     rate(risk, assets, asset_count);
     if (status == OK)
-        status = risk_store_insert(writer->db, risk, writer->arena, err);
+        status = risk_store_insert(writer->db, risk, writer->later, writer->arena, err);
     if (status == OK)
         status = link_assets(writer, risk, assets, asset_count, err);
     if (status != OK)
@@ -254,7 +262,9 @@ enum status writer_update_risk(struct writer *writer, const struct risk_update *
         return OK;
     after->version = before->version + 1;
     after->updated_at = writer->service->now_ms;
-    enum status status = risk_store_update(writer->db, before, after, writer->arena, err);
+    enum status status = write_texts(writer, err);
+    if (status == OK)
+        status = risk_store_update(writer->db, before, after, writer->arena, err);
     if (status != OK)
         return status;
     figure_changes_risk(writer->figures, before, after);

@@ -25,6 +25,7 @@ struct writer {
     struct db *db;
     struct arena *arena; /* for records; an import changes it to one that it clears */
     struct figure_changes *figures;
+    struct text_queue *later; /* search texts of new risks; NULL: they are written at once */
     const char *target; /* for the audit log: what was written to; "" */
     const char *detail; /* for the audit log; "" */
 };

@@ -117,12 +117,49 @@ static enum status delete_text(struct db *db, int64_t ref, const char *text, str
     return status;
 }
 
+enum { TEXT_QUEUE_MAX = 2000 };
+
+struct queued_text {
+    int64_t ref;
+    const char *text;
+};
+
+void text_queue_init(struct text_queue *queue)
+{
+    *queue = (struct text_queue){0};
+    arena_init(&queue->arena);
+}
+
+void text_queue_release(struct text_queue *queue)
+{
+    arena_release(&queue->arena);
+}
+
+enum status text_queue_write(struct db *db, struct text_queue *queue, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < queue->count; i++)
+        status = insert_text(db, queue->items[i].ref, queue->items[i].text, err);
+    arena_clear(&queue->arena);
+    queue->items = NULL;
+    queue->count = 0;
+    return status;
+}
+
+static enum status queue_text(struct db *db, struct text_queue *queue, int64_t ref,
+                              const char *text, struct err *err)
+{
+    if (!queue->items)
+        queue->items = arena_zalloc(&queue->arena, TEXT_QUEUE_MAX, sizeof *queue->items);
+    queue->items[queue->count++] = (struct queued_text){ref, arena_strdup(&queue->arena, text)};
+    return queue->count < TEXT_QUEUE_MAX ? OK : text_queue_write(db, queue, err);
+}
+
 static const char *found_by(const struct risk *risk, struct arena *arena)
 {
     return risk && !risk->deleted_at ? risk_search_text(arena, risk) : NULL;
 }
 
-/** `before` NULL: there was none. */
 static enum status index_text(struct db *db, const struct risk *before, const struct risk *after,
                               struct arena *arena, struct err *err)
 {
@@ -170,12 +207,14 @@ static enum status write_row(struct db *db, enum query_id query, const struct ri
     return status;
 }
 
-enum status risk_store_insert(struct db *db, const struct risk *risk, struct arena *arena,
-                              struct err *err)
+enum status risk_store_insert(struct db *db, const struct risk *risk, struct text_queue *later,
+                              struct arena *arena, struct err *err)
 {
     enum status status = write_row(db, QUERY_RISK_INSERT, risk, arena, err);
-    if (status == OK)
-        status = index_text(db, NULL, risk, arena, err);
+    const char *text = found_by(risk, arena);
+    if (status == OK && text)
+        status = later ? queue_text(db, later, risk->ref, text, err)
+                       : insert_text(db, risk->ref, text, err);
     if (status == OK)
         status = index_labels(db, NULL, risk, err);
     return status;
