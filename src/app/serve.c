@@ -242,9 +242,11 @@ static void tell_first_admin(const struct server *server, const char *password)
     printf("First start: there is now an administrator.\n"
            "  e-mail    %s\n"
            "  password  %s\n"
-           "  sign in   POST %s/api/v1/auth/login with {\"email\": …, \"password\": …}\n",
+           "  sign in   POST %s/api/v1/auth/login with {\"email\": …, \"password\": …}\n"
+           "  data      %s\n",
            config->initial_admin_email,
-           config->initial_admin_password ? "as in INITIAL_ADMIN_PASSWORD" : password, url);
+           config->initial_admin_password ? "as in INITIAL_ADMIN_PASSWORD" : password, url,
+           config->database_url);
     if (!config->initial_admin_password)
         puts("The password is shown only this once, and must be changed at the first sign-in.");
 }

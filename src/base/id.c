@@ -7,12 +7,27 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Guards the two fields of `last`. */
+/* Guards the rest. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     int64_t ms;
     unsigned counter;
 } last;
+static struct {
+    uint8_t bytes[1024]; /* asked of the kernel at once, which costs as much as for one id */
+    size_t used;
+} random_store = {.used = sizeof random_store.bytes};
+
+/** With the lock held. */
+static void take_random(uint8_t *bytes, size_t size)
+{
+    if (random_store.used + size > sizeof random_store.bytes) {
+        id_random(random_store.bytes, sizeof random_store.bytes);
+        random_store.used = 0;
+    }
+    memcpy(bytes, random_store.bytes + random_store.used, size);
+    random_store.used += size;
+}
 
 void id_random(void *bytes, size_t size)
 {
@@ -31,9 +46,8 @@ void id_random(void *bytes, size_t size)
 const char *id_new(int64_t now_ms, char *buffer)
 {
     uint8_t b[16];
-    id_random(b, sizeof b);
-
     pthread_mutex_lock(&lock);
+    take_random(b, sizeof b);
     if (now_ms > last.ms) {
         last.ms = now_ms;
         last.counter = ((unsigned)b[6] << 8 | b[7]) & 0x7FF; /* room to count up */

@@ -4,11 +4,55 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "service/name_table.h"
 #include "store/asset_store.h"
 #include "store/history_store.h"
 #include "store/mitigation_store.h"
 
 enum { CHANGES_MAX_BYTES = 1 << 20 };
+
+/* An import links thousands of risks to one asset: its row is written once. */
+struct asset_count {
+    const char *id;
+    int64_t difference;
+    struct asset_count *next;
+};
+struct asset_counts {
+    struct asset_count *first;
+    struct name_table by_id;
+};
+
+static struct asset_counts *asset_counts_new(struct arena *arena)
+{
+    struct asset_counts *counts = arena_zalloc(arena, 1, sizeof *counts);
+    name_table_init(&counts->by_id, arena);
+    return counts;
+}
+
+static void count_asset(struct writer *writer, const char *id, int64_t difference)
+{
+    struct asset_counts *counts = writer->asset_counts;
+    struct asset_count *count = name_table_get(&counts->by_id, id);
+    if (!count) {
+        struct arena *arena = counts->by_id.arena;
+        count = arena_zalloc(arena, 1, sizeof *count);
+        count->id = arena_strdup(arena, id);
+        count->next = counts->first;
+        counts->first = count;
+        name_table_put(&counts->by_id, count->id, count);
+    }
+    count->difference += difference;
+}
+
+static enum status write_asset_counts(struct writer *writer, struct err *err)
+{
+    enum status status = OK;
+    for (struct asset_count *count = writer->asset_counts->first; status == OK && count;
+         count = count->next)
+        if (count->difference != 0)
+            status = asset_store_count(writer->db, count->id, count->difference, err);
+    return status;
+}
 
 enum status writer_begin(struct writer *writer, struct service *service, struct err *err)
 {
@@ -21,6 +65,7 @@ enum status writer_begin(struct writer *writer, struct service *service, struct 
         .db = service->db,
         .arena = service->arena,
         .figures = figure_changes_new(service->arena),
+        .asset_counts = asset_counts_new(service->arena),
         .target = "",
         .detail = "",
     };
@@ -37,6 +82,8 @@ static enum status finish(struct writer *writer, struct err *err)
 {
     const struct service *service = writer->service;
     enum status status = write_texts(writer, err);
+    if (status == OK)
+        status = write_asset_counts(writer, err);
     if (status == OK)
         status = figure_changes_write(writer->db, writer->figures, service->now_ms, err);
     if (status != OK)
@@ -151,7 +198,7 @@ static enum status link_assets(struct writer *writer, const struct risk *risk,
     for (size_t i = 0; status == OK && i < count; i++) {
         status = risk_store_link(writer->db, risk->ref, assets[i].id, err);
         if (status == OK && !risk->deleted_at)
-            status = asset_store_count(writer->db, assets[i].id, 1, err);
+            count_asset(writer, assets[i].id, 1);
     }
     return status;
 }
@@ -221,7 +268,7 @@ static enum status relink(struct writer *writer, const struct risk_update *updat
             continue;
         status = risk_store_unlink(writer->db, page->risk.ref, id, err);
         if (status == OK && counts)
-            status = asset_store_count(writer->db, id, -1, err);
+            count_asset(writer, id, -1);
         touched++;
     }
     for (size_t i = 0; status == OK && i < update->asset_count; i++) {
@@ -230,7 +277,7 @@ static enum status relink(struct writer *writer, const struct risk_update *updat
             continue;
         status = risk_store_link(writer->db, page->risk.ref, id, err);
         if (status == OK && counts)
-            status = asset_store_count(writer->db, id, 1, err);
+            count_asset(writer, id, 1);
         touched++;
     }
     if (status == OK && touched)
@@ -280,7 +327,7 @@ enum status writer_delete_risk(struct writer *writer, const struct risk_page *pa
         .page = page, .risk = &after, .action = deleted ? "deleted" : "restored"};
     enum status status = mitigation_store_hide(writer->db, after.ref, deleted, err);
     for (size_t i = 0; status == OK && i < page->asset_count; i++)
-        status = asset_store_count(writer->db, page->assets[i].id, deleted ? -1 : 1, err);
+        count_asset(writer, page->assets[i].id, deleted ? -1 : 1);
     for (size_t i = 0; i < page->mitigation_count; i++) {
         const struct mitigation *mitigation = &page->mitigations[i].mitigation;
         figure_changes_mitigation(writer->figures, deleted ? mitigation : NULL,

@@ -25,9 +25,10 @@ struct writer {
     struct db *db;
     struct arena *arena; /* for records; an import changes it to one that it clears */
     struct figure_changes *figures;
+    struct asset_counts *asset_counts; /* how many risks assets win and lose; written at the end */
     struct text_queue *later; /* search texts of new risks; NULL: they are written at once */
-    const char *target; /* for the audit log: what was written to; "" */
-    const char *detail; /* for the audit log; "" */
+    const char *target;       /* for the audit log: what was written to; "" */
+    const char *detail;       /* for the audit log; "" */
 };
 
 enum status writer_begin(struct writer *writer, struct service *service,

@@ -33,7 +33,7 @@
 #include "store/sqlite.h"
 
 enum { BYTE_SERVED = 0, BYTE_USED = 1 };
-enum { COPY_STEP_PAGES = 512, WAIT_MS = 5000 };
+enum { COPY_STEP_PAGES = 256, WAIT_MS = 5000 };
 
 static void close_fd(int *fd)
 {

@@ -27,6 +27,7 @@
 
 enum {
     PARAMS_MAX = 250,
+    PAGE_BYTES = 8192, /* of a new file; with 4096 an import of many risks takes a tenth longer */
     PAGE_CACHE_KIB = 1024,
     BULK_CACHE_KIB = 256 * 1024,
     BUSY_TIMEOUT_MS = 5000,
@@ -158,10 +159,11 @@ static enum status set_up(struct engine_conn *conn, struct err *err)
         pragma(conn, "PRAGMA schema_version") != 0)
         return err_set(err, CONFLICT, "DATABASE_URL", "%s belongs to another program", path);
     AUTO_FREE char *settings =
-        mem_format("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        mem_format("PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                   "foreign_keys=ON;"
                    "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d;"
                    "PRAGMA journal_size_limit=%d;",
-                   PAGE_CACHE_KIB, WAL_KEPT_BYTES);
+                   PAGE_BYTES, PAGE_CACHE_KIB, WAL_KEPT_BYTES);
     sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     enum status status = sqlite_script(conn, settings, err);
     if (status == UNAVAILABLE)

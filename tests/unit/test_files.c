@@ -485,15 +485,18 @@ static void a_damaged_backup_changes_nothing(void **state)
     must(files_backup(place->database, place->backup, NULL, NULL, &err), &err);
     close_place(place);
     AUTO_FREE char *bytes = read_file(place->backup, &size);
-    const size_t cuts[] = {0, 1, 99, 100, 511, 4095, 4096, 5000, size / 2, size - 4096, size - 1};
+    /* Bytes 16 and 17 of the header (SQLite's file format, section 1.3.2). */
+    const size_t page_size = (size_t)(unsigned char)bytes[16] << 8 | (unsigned char)bytes[17];
+    const size_t cuts[] = {
+        0, 1, 99, 100, 511, page_size - 1, page_size, 9000, size / 2, size - page_size, size - 1};
     for (size_t i = 0; i < COUNT_OF(cuts); i++) {
         write_file(place->backup, bytes, cuts[i]);
         assert_refused(place, place->backup);
     }
-    for (size_t page = 1; page < size / 4096; page += 7) {
+    for (size_t page = 1; page < size / page_size; page += 7) {
         AUTO_FREE char *broken = mem_alloc(size);
         memcpy(broken, bytes, size);
-        memset(broken + page * 4096, 0xA5, 64);
+        memset(broken + page * page_size, 0xA5, 64);
         write_file(place->backup, broken, size);
         assert_refused(place, place->backup);
     }
