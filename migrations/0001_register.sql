@@ -163,10 +163,9 @@ CREATE TABLE mitigation (
     hidden INTEGER NOT NULL -- 1: its risk is deleted
 );
 CREATE INDEX mitigation_of_risk ON mitigation (risk_ref, id);
--- With the status, so that what is overdue is counted without a look at the rows.
+-- With the status, so that what is overdue, or has a status, is found without a look at the rows.
 CREATE INDEX mitigation_by_due_date ON mitigation (COALESCE(due_date, '9999-12-31'), id, status)
     WHERE hidden = 0;
-CREATE INDEX mitigation_of_status ON mitigation (status, COALESCE(due_date, '9999-12-31'), id) WHERE hidden = 0;
 CREATE INDEX mitigation_of_assignee ON mitigation (assignee, COALESCE(due_date, '9999-12-31'), id)
     WHERE hidden = 0 AND assignee IS NOT NULL;
 

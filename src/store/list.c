@@ -98,10 +98,14 @@ static bool put_search_alone(struct builder *b, const char *folded)
 
 static void put_filter(struct builder *b, const struct list_filter *filter, const char *value)
 {
-    const char *order = b->request->spec->sorts[b->request->sort].name;
+    const char *order = b->request->spec->sorts[b->request->sort].name, *condition = NULL;
     bool bounds = filter->same_order && strcmp(filter->same_order, order) == 0;
-    const char *condition =
-        b->form != COLLECT && filter->walk && !bounds ? filter->walk : filter->collect;
+    if (b->form == SIFT && filter->sift)
+        condition = filter->sift;
+    else if (b->form != COLLECT && !bounds)
+        condition = filter->walk;
+    if (!condition)
+        condition = filter->collect;
     struct db_value values[2] = {DB_NULL, DB_NULL};
     switch (filter->kind) {
     case LIST_TEXT:
@@ -314,7 +318,7 @@ static enum form form_for(const struct list_request *request, const struct list_
     if (total->total < LIST_SIFT_MIN)
         return COLLECT;
     for (size_t i = 0; i < request->spec->filter_count; i++)
-        if (request->values[i] && !request->spec->filters[i].sifts)
+        if (request->values[i] && !request->spec->filters[i].sift)
             return COLLECT;
     return SIFT;
 }

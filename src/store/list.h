@@ -9,7 +9,7 @@
  * then sorted. Many are met soon by walking the index of the order and testing each row, where
  * collecting would touch most of the table. Both forms of each condition stand in the spec; a test
  * looks at the plan of all combinations. Testing is cheap, without a look at the row, where the
- * matches are known as a set of rows (`sifts`), so such a filter walks from LIST_SIFT_MIN matches.
+ * matches are known as a set of rows (`sift`), so such a filter walks from LIST_SIFT_MIN matches.
  *
  * Not thread-safe; specs are constant.
  */
@@ -50,7 +50,9 @@ struct list_filter {
     /* What to count if it is the only filter: a table and a condition on it, which hold for rows of
      * `base` only; NULL: count as with any other. */
     const char *alone;
-    bool sifts;               /* `walk` tests the row's number against a set */
+    /* Tests the row's number against the set of all matches; NULL: they are not known as such. Of
+     * LIST_SEARCH any text: it is made with the others. */
+    const char *sift;
     const char *otherwise;    /* LIST_FLAG: for false; NULL: no condition */
     const char *const *names; /* LIST_NAME */
     const char *about;

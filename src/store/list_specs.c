@@ -13,26 +13,28 @@
 #define SPEC_FILTERS(array) .filters = (array), .filter_count = COUNT_OF(array)
 #define SPEC_SORTS(array) .sorts = (array), .sort_count = COUNT_OF(array)
 
-/* Rows that are known by a set of their numbers: collected by it, or sifted through it. */
-#define IN_SET(set) "ref IN (" set ")", "+ref IN (" set ")", .sifts = true
+/* Rows that are known by a set of their numbers: collected by it, sifted through it, or looked up
+ * in it one by one. `set` is a table and a condition on it. */
+#define IN_SET(set)                                                                                \
+    "ref IN (SELECT risk_ref FROM " set ")", "EXISTS (SELECT 1 FROM " set " AND risk_ref = ref)",  \
+        .sift = "+ref IN (SELECT risk_ref FROM " set ")"
 #define LABELLED(kind) "risk_label WHERE kind = '" kind "' AND label = ?"
 
 static const struct list_filter risk_filters[] = {
-    {"q", LIST_SEARCH, .sifts = true,
+    {"q", LIST_SEARCH, .sift = "",
      .about = "words, all of which are in title, description, external id or ref; "
               "one or two characters: the beginning of the title"},
     {"status", LIST_NAME, "status = ?", "+status = ?", .same_order = "status",
      .names = risk_status_names, .about = "exact"},
     {"level", LIST_LEVEL, "score BETWEEN ? AND ?", "+score BETWEEN ? AND ?", .same_order = "score",
      .names = level_names, .about = "exact"},
-    {"tag", LIST_TEXT, IN_SET("SELECT risk_ref FROM " LABELLED("tag")), .alone = LABELLED("tag"),
-     .about = "has this tag"},
+    {"tag", LIST_TEXT, IN_SET(LABELLED("tag")), .alone = LABELLED("tag"), .about = "has this tag"},
     {"category", LIST_TEXT, "category = ?", "+category = ?", .about = "exact"},
     {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .about = "exact"},
-    {"asset_id", LIST_TEXT, IN_SET("SELECT risk_ref FROM risk_asset WHERE asset_id = ?"),
+    {"asset_id", LIST_TEXT, IN_SET("risk_asset WHERE asset_id = ?"),
      .about = "threatens this asset"},
-    {"framework", LIST_TEXT, IN_SET("SELECT risk_ref FROM " LABELLED("framework")),
-     .alone = LABELLED("framework"), .about = "has this framework"},
+    {"framework", LIST_TEXT, IN_SET(LABELLED("framework")), .alone = LABELLED("framework"),
+     .about = "has this framework"},
     {"min_score", LIST_HUNDREDTHS, "score >= ?", "+score >= ?", .same_order = "score",
      .about = "at least"},
     {"max_score", LIST_HUNDREDTHS, "score <= ?", "+score <= ?", .same_order = "score",
@@ -70,8 +72,7 @@ static const struct list_filter mitigation_filters[] = {
     {"overdue", LIST_FLAG, "status <> 'DONE' AND " DUE " < !",
      .otherwise = "NOT (status <> 'DONE' AND " DUE " < !)",
      .about = "due before today and not done"},
-    {"status", LIST_NAME, "status = ?", "+status = ?", .names = mitigation_status_names,
-     .about = "exact"},
+    {"status", LIST_NAME, "status = ?", .names = mitigation_status_names, .about = "exact"},
     {"assignee", LIST_TEXT, "assignee = ?", "+assignee = ?", .about = "exact"},
 };
 
