@@ -99,16 +99,17 @@ CREATE UNIQUE INDEX risk_by_external_id ON risk (COALESCE(source, ''), external_
     WHERE external_id IS NOT NULL;
 
 -- What risks are found by exists only while they are not deleted, so that matches can be counted
--- without looking at the risks: the folded text that is searched …
+-- without looking at the risks. It is derived from them, and compared by `openrisk check` rather
+-- than by foreign keys: the folded text that is searched …
 CREATE TABLE risk_text (
-    risk_ref INTEGER PRIMARY KEY REFERENCES risk (ref),
+    risk_ref INTEGER PRIMARY KEY,
     search_text TEXT NOT NULL
 );
 -- … and tags and frameworks once more.
 CREATE TABLE risk_label (
     kind TEXT NOT NULL,
     label TEXT NOT NULL,
-    risk_ref INTEGER NOT NULL REFERENCES risk (ref),
+    risk_ref INTEGER NOT NULL,
     PRIMARY KEY (kind, label, risk_ref)
 );
 CREATE INDEX risk_label_of_risk ON risk_label (risk_ref);

@@ -328,6 +328,13 @@ static void check_search(struct check *check, const struct db_rows *rows, void *
            db_int(rows, 0));
 }
 
+static void check_orphan(struct check *check, const struct db_rows *rows, void *state)
+{
+    (void)state;
+    differ(check, "R-%" PRId64 ": has a search text or labels, but there is no such risk",
+           db_int(rows, 0));
+}
+
 /* The checks that need nothing but a query. */
 static const struct {
     enum query_id query;
@@ -336,6 +343,7 @@ static const struct {
 } simple_checks[] = {
     {QUERY_INTEGRITY, NULL, check_integrity},
     {QUERY_CHECK_REFERENCES, NULL, check_reference},
+    {QUERY_CHECK_ORPHANS, NULL, check_orphan},
     {QUERY_CHECK_ASSET_COUNTS, NULL, check_asset},
     {QUERY_CHECK_MITIGATIONS, NULL, check_mitigation},
     {QUERY_CHECK_HISTORY, NULL, check_newest_history},

@@ -328,6 +328,11 @@ const struct query queries[QUERIES] = {
 
     /* SQLite: rows that refer to nothing */
     [QUERY_CHECK_REFERENCES] = {"check_references", "PRAGMA foreign_key_check", READS},
+    [QUERY_CHECK_ORPHANS] = {"check_orphans",
+                             "SELECT risk_ref FROM risk_text WHERE risk_ref NOT IN "
+                             "(SELECT ref FROM risk) UNION SELECT risk_ref FROM risk_label "
+                             "WHERE risk_ref NOT IN (SELECT ref FROM risk)",
+                             READS},
     /* What service/check.c compares, row by row. */
     [QUERY_CHECK_LINKS] = {"check_links",
                            "SELECT risk.ref, risk.impact, risk.probability, risk.score, "

@@ -95,6 +95,7 @@ static void each_kind_of_damage_is_found(void **state)
         {"UPDATE risk_history SET score = 100 WHERE risk_ref = 1", "R-1: the newest entry of its"},
         {"DELETE FROM risk_history WHERE risk_ref = 2", "R-2: the newest entry of its history"},
         {"UPDATE risk SET version = 5 WHERE ref = 2", "R-2: the newest entry of its history"},
+        {"INSERT INTO risk_label VALUES ('tag', 'x', 999)", "R-999: has a search text or labels"},
         {"DELETE FROM risk_label WHERE kind = 'tag'", "R-1: 1 of its 2 tags and frameworks"},
         {"UPDATE risk_label SET label = 'x' WHERE kind = 'tag'", "R-1: is found by the tag x"},
         {"UPDATE risk SET title_fold = 'x' WHERE ref = 2", "R-2: is sorted by another title"},
