@@ -239,6 +239,7 @@ static void tell_first_admin(const struct server *server, const char *password)
     AUTO_FREE char *url = config->public_url
                               ? mem_strdup(config->public_url)
                               : mem_format("http://%s", http_server_address(server->public_server));
+    const char *path = database_path(server->opened.database); /* a URL may hold a password */
     printf("First start: there is now an administrator.\n"
            "  e-mail    %s\n"
            "  password  %s\n"
@@ -246,7 +247,7 @@ static void tell_first_admin(const struct server *server, const char *password)
            "  data      %s\n",
            config->initial_admin_email,
            config->initial_admin_password ? "as in INITIAL_ADMIN_PASSWORD" : password, url,
-           config->database_url);
+           path ? path : database_engine_name(server->opened.database));
     if (!config->initial_admin_password)
         puts("The password is shown only this once, and must be changed at the first sign-in.");
 }
