@@ -95,13 +95,6 @@ enum status auth_logout(struct call *call, struct err *err)
     return status;
 }
 
-static enum status answer_user(struct question *question, const struct user *user)
-{
-    put_record(question->out, NULL, &user_table, user);
-    question->version = user->version;
-    return OK;
-}
-
 enum status me_get(struct call *call, struct err *err)
 {
     struct user user;

@@ -76,3 +76,10 @@ void put_list_end(struct json_writer *out, const struct list_request *request,
     json_put_int(out, "limit", request->limit);
     json_put_string(out, "next", result->next);
 }
+
+enum status answer_user(struct question *question, const struct user *user)
+{
+    put_record(question->out, NULL, &user_table, user);
+    question->version = user->version;
+    return OK;
+}

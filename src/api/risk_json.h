@@ -1,9 +1,11 @@
 /**
- * Risks and what hangs on them as JSON, in one form everywhere.
+ * Risks, what hangs on them, and users as JSON, in one form everywhere.
  */
 #ifndef OPENRISK_API_RISK_JSON_H
 #define OPENRISK_API_RISK_JSON_H
 
+#include "api/route.h"
+#include "domain/account.h"
 #include "store/list.h"
 #include "store/risk_store.h"
 #include "json/json_write.h"
@@ -18,6 +20,8 @@ void put_mitigation(struct json_writer *out, const char *name, const struct miti
 /** Every member of a record as an object. */
 void put_record(struct json_writer *out, const char *name, const struct field_table *table,
                 const void *record);
+/** A user as the whole answer, with its version for the ETag. */
+enum status answer_user(struct question *question, const struct user *user);
 /** The members around the items of a list: total, total_is_exact, page, limit, next. */
 void put_list_end(struct json_writer *out, const struct list_request *request,
                   const struct list_result *result);

@@ -21,13 +21,6 @@ enum status users_list(struct call *call, struct err *err)
     return OK;
 }
 
-static enum status answer_user(struct question *question, const struct user *user)
-{
-    put_record(question->out, NULL, &user_table, user);
-    question->version = user->version;
-    return OK;
-}
-
 static enum status read_change(struct call *call, bool whole, struct user_change *change,
                                struct err *err)
 {
