@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/problem.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -69,7 +68,6 @@ static bool ops_may(const struct api *api, struct http_request *request)
 /* /readyz asks the database, so it waits for a worker like any other request. */
 struct probe {
     struct pool_job job; /* first */
-    struct api *api;
     struct http_request *request;
 };
 
@@ -109,7 +107,6 @@ static void ready(struct api *api, struct http_request *request)
     struct probe *probe = arena_zalloc(http_arena(request), 1, sizeof *probe);
     probe->job.run = run_probe;
     probe->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
-    probe->api = api;
     probe->request = request;
     struct err err;
     err_init(&err);
@@ -142,23 +139,12 @@ static void ops_begin(void *context, struct http_request *request)
     (void)request; /* nothing here takes a body */
 }
 
-static void ops_problem(void *context, struct http_request *request, int http_status,
-                        const char *detail)
-{
-    (void)context;
-    struct err err;
-    err_set(&err, MALFORMED, NULL, "%s", detail);
-    struct http_reply reply = problem_reply(request, http_status, &err);
-    output_common_headers(request);
-    http_reply(request, &reply);
-}
-
 struct http_app api_ops_app(struct api *api)
 {
     return (struct http_app){
         .context = api,
         .begin = ops_begin,
         .handle = ops_handle,
-        .problem = ops_problem,
+        .problem = output_problem,
     };
 }

@@ -305,17 +305,6 @@ static void done(void *context, struct http_request *request)
     free(passage);
 }
 
-static void problem(void *context, struct http_request *request, int http_status,
-                    const char *detail)
-{
-    (void)context;
-    struct err err;
-    err_set(&err, MALFORMED, NULL, "%s", detail);
-    output_common_headers(request);
-    struct http_reply reply = problem_reply(request, http_status, &err);
-    http_reply(request, &reply);
-}
-
 struct http_app api_public_app(struct api *api)
 {
     return (struct http_app){
@@ -323,6 +312,6 @@ struct http_app api_public_app(struct api *api)
         .begin = begin,
         .handle = handle,
         .done = done,
-        .problem = problem,
+        .problem = output_problem,
     };
 }

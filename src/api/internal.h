@@ -66,10 +66,11 @@ bool input_content_type_fits(const struct route *route, struct http_request *req
 
 /** Headers that every answer has. */
 void output_common_headers(struct http_request *request);
+/** Both listeners' `problem` (see http.h): a refusal by the server itself. */
+void output_problem(void *context, struct http_request *request, int http_status,
+                    const char *detail);
 /** ETag and 304 for a body; adds the headers. */
 struct http_reply output_reply(struct http_request *request, const struct route *route,
                                const struct call *call);
-
-void health_report(struct question *question, struct api *api);
 
 #endif

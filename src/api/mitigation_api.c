@@ -1,12 +1,12 @@
 #include "api/handlers.h"
 #include "api/risk_json.h"
 #include "service/mitigation_service.h"
+#include "service/risk_service.h"
 
 enum status mitigations_of_risk(struct question *question, struct err *err)
 {
     struct risk_page page;
-    enum status status =
-        mitigation_service_of_risk(question->service, question->args[0], &page, err);
+    enum status status = risk_service_get(question->service, question->args[0], &page, err);
     if (status != OK)
         return status;
     struct json_writer *out = question->out;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/problem.h"
 #include "base/id.h"
 
 enum { REQUEST_ID_MAX = 64 };
@@ -73,4 +74,15 @@ struct http_reply output_reply(struct http_request *request, const struct route 
     if (known && route->method == HTTP_GET && call->status == 200 && tag_listed(known, tag))
         reply.status = 304; /* the library leaves the body out; its length stays announced */
     return reply;
+}
+
+void output_problem(void *context, struct http_request *request, int http_status,
+                    const char *detail)
+{
+    (void)context;
+    struct err err;
+    err_set(&err, MALFORMED, NULL, "%s", detail);
+    output_common_headers(request);
+    struct http_reply reply = problem_reply(request, http_status, &err);
+    http_reply(request, &reply);
 }

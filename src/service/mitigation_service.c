@@ -4,19 +4,6 @@
 
 #include "service/mitigation_writer.h"
 
-enum status mitigation_service_of_risk(struct service *service, const char *risk_id,
-                                       struct risk_page *ret_page, struct err *err)
-{
-    enum status status = db_begin_read(service->db, err);
-    if (status != OK)
-        return status;
-    status = risk_store_page(service->db, risk_id, service->arena, ret_page, err);
-    if (status == OK && ret_page->risk.deleted_at)
-        status = err_set(err, NOT_FOUND, NULL, "this risk is deleted; it can be restored");
-    db_rollback(service->db);
-    return status;
-}
-
 enum status mitigation_service_list(struct service *service, const struct list_request *request,
                                     struct mitigation_list_page *ret_page, struct err *err)
 {

@@ -8,9 +8,6 @@
 #include "store/mitigation_store.h"
 #include "store/risk_store.h"
 
-/** All of a risk. */
-enum status mitigation_service_of_risk(struct service *service, const char *risk_id,
-                                       struct risk_page *ret_page, struct err *err) MUST_CHECK;
 enum status mitigation_service_list(struct service *service, const struct list_request *request,
                                     struct mitigation_list_page *ret_page,
                                     struct err *err) MUST_CHECK;

@@ -97,21 +97,3 @@ enum status asset_store_list(struct db *db, const struct list_request *request, 
         *ret_page = (struct asset_list_page){.items = assets.items, .result = result};
     return status;
 }
-
-enum status asset_store_all(struct db *db, struct arena *arena, struct asset **ret_assets,
-                            size_t *ret_count, struct err *err)
-{
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, &queries[QUERY_ASSETS_ALL], DB_NO_PARAMS, &rows, err);
-    if (status != OK)
-        return status;
-    struct gathered assets = {.item_size = sizeof(struct asset), .arena = arena};
-    while (db_next(&rows))
-        db_read_record(&rows, 0, &asset_table, arena, gather(&assets));
-    status = db_end(&rows, err);
-    if (status == OK) {
-        *ret_assets = assets.items;
-        *ret_count = assets.count;
-    }
-    return status;
-}

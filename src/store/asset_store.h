@@ -29,8 +29,5 @@ struct asset_list_page {
 };
 enum status asset_store_list(struct db *db, const struct list_request *request, struct arena *arena,
                              struct asset_list_page *ret_page, struct err *err) MUST_CHECK;
-/** All, by id; for export. */
-enum status asset_store_all(struct db *db, struct arena *arena, struct asset **ret_assets,
-                            size_t *ret_count, struct err *err) MUST_CHECK;
 
 #endif

@@ -224,7 +224,8 @@ static enum status find_statement(struct db *db, const char *sql,
 {
     size_t at = 0;
     /* Most texts are constants: the same address is most likely the same text. */
-    while (at < db->kept_count && !(db->kept[at].asked == sql && strcmp(db->kept[at].sql, sql) == 0))
+    while (at < db->kept_count &&
+           !(db->kept[at].asked == sql && strcmp(db->kept[at].sql, sql) == 0))
         at++;
     if (at == db->kept_count)
         for (at = 0; at < db->kept_count && strcmp(db->kept[at].sql, sql) != 0; at++)

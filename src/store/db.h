@@ -99,8 +99,8 @@ void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
 
 /**
- * A hint: very many rows are going to be written in one transaction, so take more memory; with false,
- * give it back. Outside of transactions.
+ * A hint: very many rows are going to be written in one transaction, so take more memory; with
+ * false, give it back. Outside of transactions.
  */
 void db_bulk(struct db *db, bool on);
 

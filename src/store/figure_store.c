@@ -226,8 +226,8 @@ enum status figure_metrics(struct db *db, const char *today, struct mitigation_m
                            struct err *err)
 {
     AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, &queries[QUERY_MITIGATION_METRICS],
-                                   DB_PARAMS(DB_TEXT(today)), &rows, err);
+    enum status status =
+        db_select(db, &queries[QUERY_MITIGATION_METRICS], DB_PARAMS(DB_TEXT(today)), &rows, err);
     if (status != OK)
         return status;
     struct mitigation_metrics metrics = {0};

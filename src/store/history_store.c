@@ -135,10 +135,10 @@ enum status baseline_store_get(struct db *db, const char *source, const char *ex
 enum status baseline_store_insert(struct db *db, const char *source, const char *external_id,
                                   int64_t risk_ref, const char *members, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_BASELINE_INSERT],
-                   DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref),
-                             DB_TEXT(members)),
-                   NULL, err);
+    return db_exec(
+        db, &queries[QUERY_BASELINE_INSERT],
+        DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref), DB_TEXT(members)), NULL,
+        err);
 }
 
 enum status baseline_store_update(struct db *db, const char *source, const char *external_id,

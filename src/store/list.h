@@ -80,7 +80,6 @@ struct list_spec {
     size_t sort_count;
     /** An exact count of the whole, where there is a cheaper one than counting; else NULL. */
     const struct query *total;
-    bool today; /* a filter's `!` stands for today's date */
 };
 
 /** What was asked for. Texts are the arena's. */

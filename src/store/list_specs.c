@@ -89,7 +89,6 @@ const struct list_spec mitigation_list = {
     .base = "hidden = 0",
     SPEC_FILTERS(mitigation_filters),
     SPEC_SORTS(mitigation_sorts),
-    .today = true,
 };
 
 static const struct list_filter asset_filters[] = {

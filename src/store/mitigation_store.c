@@ -130,25 +130,6 @@ enum status sub_action_store_get(struct db *db, const char *id, struct arena *ar
     return OK;
 }
 
-enum status sub_action_store_of(struct db *db, const char *mitigation_id, struct arena *arena,
-                                struct sub_action **ret_items, size_t *ret_count, struct err *err)
-{
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, &queries[QUERY_SUB_ACTIONS_OF_MITIGATION],
-                                   DB_PARAMS(DB_TEXT(mitigation_id)), &rows, err);
-    if (status != OK)
-        return status;
-    struct gathered all = {.item_size = sizeof(struct sub_action), .arena = arena};
-    while (db_next(&rows))
-        read_sub_action(&rows, arena, gather(&all));
-    status = db_end(&rows, err);
-    if (status == OK) {
-        *ret_items = all.items;
-        *ret_count = all.count;
-    }
-    return status;
-}
-
 enum status sub_action_store_insert(struct db *db, const struct sub_action *sub_action,
                                     struct err *err)
 {

@@ -35,9 +35,6 @@ enum status mitigation_store_list(struct db *db, const struct list_request *requ
 
 enum status sub_action_store_get(struct db *db, const char *id, struct arena *arena,
                                  struct sub_action *ret_sub_action, struct err *err) MUST_CHECK;
-enum status sub_action_store_of(struct db *db, const char *mitigation_id, struct arena *arena,
-                                struct sub_action **ret_items, size_t *ret_count,
-                                struct err *err) MUST_CHECK;
 enum status sub_action_store_insert(struct db *db, const struct sub_action *sub_action,
                                     struct err *err) MUST_CHECK;
 enum status sub_action_store_update(struct db *db, const struct sub_action *sub_action,

@@ -231,10 +231,6 @@ const struct query queries[QUERIES] = {
                                     " ORDER BY sub_action.mitigation_id, sub_action.position, "
                                     "sub_action.id",
                                     READS},
-    [QUERY_SUB_ACTIONS_OF_MITIGATION] = {"sub_actions_of_mitigation",
-                                         "SELECT " SUB_ACTION_COLUMNS " FROM sub_action "
-                                         "WHERE mitigation_id = $1 ORDER BY position, id",
-                                         READS},
     [QUERY_SUB_ACTION_BY_ID] = {"sub_action_by_id",
                                 "SELECT " SUB_ACTION_COLUMNS " FROM sub_action WHERE id = $1",
                                 READS},

@@ -2,7 +2,7 @@
  * Any bytes: parse them, read them into a risk, write the risk, parse and read that again.
  *
  * With libFuzzer:  clang -fsanitize=fuzzer,address,undefined … fuzz_json.c
- * Replay of a corpus, as the test run does: -DFUZZ_REPLAY, then the files on the command line.
+ * Replay of a corpus, as the test run does: with replay.c, and the files on the command line.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -93,26 +93,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     return 0;
 }
-
-#ifdef FUZZ_REPLAY
-static void replay(const char *path)
-{
-    enum { FILE_MAX = 1 << 20 };
-    FILE *file = fopen(path, "rb");
-    char *bytes = malloc(FILE_MAX);
-    require(file && bytes, path);
-    size_t size = fread(bytes, 1, FILE_MAX, file);
-    fclose(file);
-    LLVMFuzzerTestOneInput((const uint8_t *)bytes, size);
-    free(bytes);
-}
-
-int main(int argc, char **argv)
-{
-    require(argc > 1, "a file is named on the command line");
-    for (int i = 1; i < argc; i++)
-        replay(argv[i]);
-    printf("%d files replayed\n", argc - 1);
-    return 0;
-}
-#endif
