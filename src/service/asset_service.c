@@ -21,22 +21,22 @@ static enum status load_page(struct service *service, const char *id, struct ass
 enum status asset_service_get(struct service *service, const char *id, struct asset_page *ret_page,
                               struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = load_page(service, id, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
 enum status asset_service_list(struct service *service, const struct list_request *request,
                                struct asset_list_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = asset_store_list(service->db, request, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 

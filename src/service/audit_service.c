@@ -27,10 +27,10 @@ enum status audit_service_refused(struct service *service, const char *actor, co
 enum status audit_service_list(struct service *service, const struct list_request *request,
                                struct audit_list_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = audit_store_list(service->db, request, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }

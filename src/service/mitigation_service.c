@@ -7,12 +7,12 @@
 enum status mitigation_service_list(struct service *service, const struct list_request *request,
                                     struct mitigation_list_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status =
         mitigation_store_list(service->db, request, service->today, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 

@@ -10,35 +10,35 @@
 enum status risk_service_get(struct service *service, const char *id_or_ref,
                              struct risk_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = risk_store_page(service->db, id_or_ref, service->arena, ret_page, err);
     if (status == OK && ret_page->risk.deleted_at)
         status = err_set(err, NOT_FOUND, NULL, "this risk is deleted; it can be restored");
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
 enum status risk_service_list(struct service *service, const struct list_request *request,
                               struct risk_list_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = risk_store_list(service->db, request, service->today, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
 enum status risk_service_top(struct service *service, size_t most, struct risk **ret_risks,
                              size_t *ret_count, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = risk_store_top(service->db, most, service->arena, ret_risks, ret_count, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
@@ -207,7 +207,7 @@ enum status risk_service_history(struct service *service, const char *id_or_ref,
                                  struct list_request *request, struct history_list_page *ret_page,
                                  struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     if (id_or_ref) {
@@ -219,6 +219,6 @@ enum status risk_service_history(struct service *service, const char *id_or_ref,
     }
     if (status == OK)
         status = history_store_list(service->db, request, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }

@@ -16,3 +16,14 @@ struct service service_new(struct db *db, struct arena *arena, int64_t now_ms,
     clock_format_day(clock_day(now_ms), service.today);
     return service;
 }
+
+enum status service_begin_read(struct service *service, struct err *err)
+{
+    return service->in_snapshot ? OK : db_begin_read(service->db, err);
+}
+
+void service_end_read(struct service *service)
+{
+    if (!service->in_snapshot)
+        db_rollback(service->db);
+}

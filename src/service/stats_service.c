@@ -3,14 +3,14 @@
 enum status stats_service_get(struct service *service, struct tally *ret_tally,
                               struct mitigation_metrics *ret_metrics, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     if (ret_tally)
         status = figure_tally(service->db, ret_tally, err);
     if (status == OK && ret_metrics)
         status = figure_metrics(service->db, service->today, ret_metrics, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
@@ -18,10 +18,10 @@ enum status stats_service_trend(struct service *service, size_t count, struct da
                                 struct err *err)
 {
     int32_t today = clock_day(service->now_ms);
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = figure_days(service->db, today - (int32_t)count + 1, count, ret_days, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }

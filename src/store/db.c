@@ -20,6 +20,7 @@ const char *const scope_names[] = {"risks", "assets", "accounts", NULL};
 struct database {
     const struct db_engine *engine;
     struct engine_shared *shared;
+    const struct db_watcher *watcher; /* or NULL */
 };
 
 struct db_statement {
@@ -82,6 +83,11 @@ const char *database_engine_name(const struct database *database)
 const char *database_path(const struct database *database)
 {
     return database->engine->path(database->shared);
+}
+
+void database_watch(struct database *database, const struct db_watcher *watcher)
+{
+    database->watcher = watcher;
 }
 
 enum status db_open(struct database *database, struct db **ret_db, struct err *err)
@@ -152,29 +158,69 @@ enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct
     return OK;
 }
 
+void db_touch(struct db *db, unsigned scopes)
+{
+    assert(db->transaction == WRITING);
+    db->touched |= scopes;
+}
+
+enum status db_generations(struct db *db, int64_t ret_generations[SCOPES], struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    int64_t found[SCOPES] = {0};
+    enum status status = db_select(db, &queries[QUERY_GENERATIONS], DB_NO_PARAMS, &rows, err);
+    if (status != OK)
+        return status;
+    while (db_next(&rows)) {
+        int scope = text_index(scope_names, db_text(&rows, 0));
+        if (scope >= 0)
+            found[scope] = db_int(&rows, 1);
+    }
+    status = db_end(&rows, err);
+    if (status == OK)
+        memcpy(ret_generations, found, sizeof found);
+    return status;
+}
+
 /** generation = max(generation + 1, now in µs), for each touched scope, in their order. */
-static enum status bump_generations(struct db *db, struct err *err)
+static enum status bump_generations(struct db *db, int64_t ret_bumped[SCOPES], struct err *err)
 {
     for (int scope = 0; scope < SCOPES; scope++) {
         if (!(db->touched & (1u << scope)))
             continue;
         enum status status =
-            db_exec(db, &queries[QUERY_GENERATION_BUMP],
-                    DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(db->now_ms * 1000)), NULL, err);
+            db_select_int(db, &queries[QUERY_GENERATION_BUMP],
+                          DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(db->now_ms * 1000)),
+                          &ret_bumped[scope], err);
         if (status != OK)
             return status;
     }
     return OK;
 }
 
+static enum status commit_write(struct db *db, struct err *err)
+{
+    const struct db_watcher *watcher = db->database->watcher;
+    int64_t bumped[SCOPES] = {0};
+    enum status status = bump_generations(db, bumped, err);
+    if (status != OK) {
+        db->engine->rollback(db->conn);
+        return status;
+    }
+    status = db->engine->commit(db->conn, err);
+    unsigned scopes = db->touched & ((1u << SCOPES) - 1);
+    if (watcher && status != OK)
+        watcher->doubtful(watcher->context);
+    else if (watcher && scopes)
+        watcher->committed(watcher->context, scopes, bumped);
+    return status;
+}
+
 enum status db_commit(struct db *db, struct err *err)
 {
     assert(db->transaction != IDLE);
-    enum status status = db->transaction == WRITING ? bump_generations(db, err) : OK;
-    if (status == OK)
-        status = db->engine->commit(db->conn, err);
-    else
-        db->engine->rollback(db->conn);
+    enum status status =
+        db->transaction == WRITING ? commit_write(db, err) : db->engine->commit(db->conn, err);
     db->transaction = IDLE;
     return status;
 }

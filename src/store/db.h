@@ -84,6 +84,18 @@ const char *database_engine_name(const struct database *database); /* "sqlite" *
 /** The file of a SQLite database; NULL for other engines. */
 const char *database_path(const struct database *database);
 
+/** Who is told what becomes of the generations: the cache. All functions are thread-safe. */
+struct db_watcher {
+    void *context;
+    /** These scopes were bumped to `generations`; called before db_commit() returns, and so before
+     * anyone can be told of the write. */
+    void (*committed)(void *context, unsigned scopes, const int64_t generations[SCOPES]);
+    /** A commit failed, and whether it took effect is not known. */
+    void (*doubtful)(void *context);
+};
+/** Once, before the first connection is opened; `watcher` must outlive them. */
+void database_watch(struct database *database, const struct db_watcher *watcher);
+
 enum status db_open(struct database *database, struct db **ret_db, struct err *err) MUST_CHECK;
 void db_close(struct db *db); /* NULL allowed; rolls back */
 void db_close_pointer(struct db **db);
@@ -97,6 +109,12 @@ enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms,
 enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
+
+/** In a write transaction: its commit bumps these scopes too, whatever its queries touch. */
+void db_touch(struct db *db, unsigned scopes);
+/** In a transaction: the generation of each scope, as of its snapshot. One statement. */
+enum status db_generations(struct db *db, int64_t ret_generations[SCOPES],
+                           struct err *err) MUST_CHECK;
 
 /**
  * A hint: very many rows are going to be written in one transaction, so take more memory; with

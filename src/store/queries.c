@@ -48,10 +48,11 @@ const struct query queries[QUERIES] = {
                         "INSERT INTO meta (name, value) VALUES ($1, $2) "
                         "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                         TOUCHES_NOTHING},
+    [QUERY_GENERATIONS] = {"generations", "SELECT scope, generation FROM cache_generation", READS},
     [QUERY_GENERATION_BUMP] = {"generation_bump",
                                "UPDATE cache_generation SET generation = CASE "
                                "WHEN generation + 1 > $2 THEN generation + 1 ELSE $2 END "
-                               "WHERE scope = $1",
+                               "WHERE scope = $1 RETURNING generation",
                                TOUCHES_NOTHING},
     [QUERY_COUNTER_ADD] = {"counter_add",
                            "UPDATE counter SET value = value + $2 WHERE name = $1 RETURNING value",
