@@ -28,6 +28,16 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_us() / 1000;
 }
 
+int64_t clock_monotonic_coarse_ms(void)
+{
+    return read_clock_us(CLOCK_MONOTONIC_COARSE) / 1000;
+}
+
+int64_t clock_now_coarse_ms(const struct clock *clock)
+{
+    return read_clock_us(CLOCK_REALTIME_COARSE) / 1000 + clock->offset_ms;
+}
+
 int32_t clock_day(int64_t time_ms)
 {
     return (int32_t)(time_ms >= 0 ? time_ms / CLOCK_DAY_MS : -((-time_ms - 1) / CLOCK_DAY_MS) - 1);

@@ -46,6 +46,12 @@ char *mem_format(const char *format, ...)
     return checked(text);
 }
 
+size_t mem_footprint(size_t size)
+{
+    size_t chunk = (size + 8 + 15) & ~(size_t)15;
+    return chunk < 32 ? 32 : chunk;
+}
+
 void mem_free_pointer(void *pointer_to_pointer)
 {
     free(*(void **)pointer_to_pointer);

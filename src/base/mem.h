@@ -16,6 +16,12 @@ void *mem_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/**
+ * What an allocation of `size` bytes takes of the heap: the C library (glibc) puts 8 bytes before
+ * it and rounds up to a multiple of 16, at least 32. For budgets that count every byte.
+ */
+size_t mem_footprint(size_t size);
+
 /** For `AUTO_FREE char *name = …`: freed when the name goes out of scope. */
 void mem_free_pointer(void *pointer_to_pointer);
 #define AUTO_FREE __attribute__((cleanup(mem_free_pointer)))

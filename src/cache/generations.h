@@ -1,0 +1,73 @@
+/**
+ * K: the newest generations that this process knows of.
+ *
+ * Every scope has a number in the database that each writing transaction raises with its commit
+ * (store/db.h). An answer made in one snapshot carries that snapshot's numbers, its vector; it may
+ * be given away as long as no part of K has passed the vector. What keeps K right:
+ *
+ *   - whoever reads generations raises K by them before its answer leaves, and K only ever rises,
+ *     scope by scope: so no client that saw a state is shown an older one;
+ *   - who writes raises K after its commit and before anyone is told: so no read that begins after
+ *     an acknowledgement gets what was before it;
+ *   - who commits and cannot tell whether it took effect makes K doubtful, and nothing is given
+ *     away until a read that began afterwards has confirmed K;
+ *   - what other processes write is found by reading: K is fresh for a while after each read began,
+ *     and doubtful when that time is over.
+ *
+ * All functions are thread-safe and take no lock. Scopes are numbers below CACHE_SCOPES_MAX whose
+ * meaning is the caller's; a set of them is a mask of bits. Times are of the monotonic clock.
+ */
+#ifndef OPENRISK_CACHE_GENERATIONS_H
+#define OPENRISK_CACHE_GENERATIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CACHE_SCOPES_MAX = 8 };
+
+struct cache_vector {
+    int64_t of[CACHE_SCOPES_MAX];
+};
+
+struct generations;
+
+/** Nothing is known and K is doubtful until the first generations_seen(). */
+struct generations *generations_new(unsigned fresh_ms);
+void generations_free(struct generations *k); /* NULL allowed */
+
+/** What must be taken note of before a read of the generations begins. */
+struct cache_look {
+    uint64_t doubts;
+    int64_t began_ms;
+};
+struct cache_look generations_look(const struct generations *k);
+/** What the read found: raises K, and confirms what was doubtful when it began. */
+void generations_seen(struct generations *k, struct cache_look look,
+                      const struct cache_vector *vector);
+
+/** A commit of this process bumped `scopes`. Before anyone is told of it. */
+void generations_raise(struct generations *k, unsigned scopes, const struct cache_vector *bumped);
+/** A commit may have taken effect or not. Before anyone is told of the failure. */
+void generations_doubt(struct generations *k);
+
+/** K and the number of doubts so far: what a load must not be older than. */
+struct cache_known {
+    struct cache_vector vector;
+    uint64_t doubts;
+};
+struct cache_known generations_known(const struct generations *k);
+bool cache_known_equal(const struct cache_known *a, const struct cache_known *b, unsigned scopes);
+
+/** May K be relied on without reading? */
+bool generations_are_fresh(const struct generations *k, int64_t now_ms);
+/** How long ago the youngest read that K rests on began, ms; −1 if there was none. */
+int64_t generations_age_ms(const struct generations *k, int64_t now_ms);
+unsigned generations_fresh_ms(const struct generations *k);
+/** Has no scope of the mask been passed by K? */
+bool generations_hold(const struct generations *k, const struct cache_vector *vector,
+                      unsigned scopes);
+/** Is `a` at least `b` in each scope of the mask? */
+bool cache_vector_covers(const struct cache_vector *a, const struct cache_vector *b,
+                         unsigned scopes);
+
+#endif
