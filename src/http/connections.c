@@ -222,14 +222,14 @@ unsigned connections_of_loop(struct connections *connections,
 
 void connection_expect(struct connection *connection, int64_t deadline_ms)
 {
-    atomic_store(&connection->waiting, false);
-    atomic_store(&connection->deadline_ms, deadline_ms);
+    atomic_store_explicit(&connection->waiting, false, memory_order_release);
+    atomic_store_explicit(&connection->deadline_ms, deadline_ms, memory_order_release);
 }
 
 void connection_wait(struct connection *connection, int64_t deadline_ms)
 {
-    atomic_store(&connection->deadline_ms, deadline_ms);
-    atomic_store(&connection->waiting, true);
+    atomic_store_explicit(&connection->deadline_ms, deadline_ms, memory_order_release);
+    atomic_store_explicit(&connection->waiting, true, memory_order_release);
 }
 
 void connection_set_farewell(struct connections *connections, struct connection *connection,

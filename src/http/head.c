@@ -1,8 +1,8 @@
 /*
  * Taking a request's head over from the HTTP library.
  *
- * Everything is copied into the request's arena, because the library may reset its own memory
- * before the request has ended (when a chunk of the body is malformed, for instance).
+ * With a body, everything is copied into the request's arena, because the library may reset its own
+ * memory before such a request has ended (when a chunk is malformed, for instance).
  *
  * The library (0.9.75) ends a value at a NUL, takes a bare LF for a line's end, and glues a folded
  * line to the *name* of the header before it, so that "Transfer-Encoding: chunked" could reach us
@@ -64,13 +64,12 @@ static bool lines_are_plain(const struct http_request *request, const char *meth
     return follows(end, 4, (uintptr_t)method + head_bytes(request));
 }
 
-static struct http_params copy_headers(struct arena *arena, struct http_params headers)
+static void copy_headers(struct arena *arena, struct http_params headers)
 {
     struct http_param *items = (struct http_param *)headers.items;
     for (size_t i = 0; i < headers.count; i++)
         items[i] = (struct http_param){arena_strdup(arena, items[i].name),
                                        arena_strdup(arena, items[i].value)};
-    return headers;
 }
 
 int head_read(struct http_request *request, const char *method, const char *version,
@@ -80,9 +79,8 @@ int head_read(struct http_request *request, const char *method, const char *vers
         TABLE_ROW_BYTES = 64
     }; /* what the library's memory gives for a header beyond its text */
     struct http_params headers = library_headers(request);
-    bool plain = lines_are_plain(request, method, version, headers);
-    request->headers = copy_headers(&request->arena, headers);
-    if (!plain) {
+    request->headers = headers;
+    if (!lines_are_plain(request, method, version, headers)) {
         *ret_detail = "a line of the head is folded, holds a NUL or does not end in CR LF";
         return 400;
     }
@@ -98,5 +96,7 @@ int head_read(struct http_request *request, const char *method, const char *vers
     if (!refused)
         refused = guard_headers(request->headers, strcmp(version, "HTTP/1.0") == 0,
                                 &request->framing, ret_detail);
+    if (http_has_body(request))
+        copy_headers(&request->arena, request->headers);
     return refused;
 }

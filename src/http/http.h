@@ -119,6 +119,8 @@ const char *http_header(const struct http_request *request, const char *name);
 const char *http_cookie(struct http_request *request, const char *name);
 /** Not NUL-terminated text is possible: `length` counts, but a NUL follows. Bytes as received. */
 const char *http_body(const struct http_request *request, size_t *ret_length);
+/** Does the head announce a body? */
+bool http_has_body(const struct http_request *request);
 /** The peer's address without port: "127.0.0.1", "::1". */
 const char *http_peer(const struct http_request *request);
 /** Monotonic µs when the request line was read. */
@@ -140,20 +142,38 @@ void http_suspend(struct http_request *request);
 void http_add_header(struct http_request *request, const char *name, const char *value);
 
 /**
- * A reply's body: bytes of the arena, or a file. With HEAD the same headers go out without it; for
- * 304 give the body that a 200 would have, which is not sent but measured.
+ * A reply's body: bytes, or a file. With HEAD the same headers go out without it; for 304 give the
+ * body that a 200 would have, which is not sent but measured.
  */
 struct http_reply {
     int status;
     const char *content_type; /* NULL with an empty body */
-    const char *body;         /* lives until `done` (for instance in the arena) */
+    const char *body;         /* lives until `done` (for instance in the arena), or … */
     size_t length;
+    void (*release)(void *owner); /* … until this is called, once, on any thread; or NULL */
+    void *owner;
     int file;            /* a file to send instead of `body`, closed by the server; −1 for none */
     uint64_t file_bytes; /* its size from offset 0 */
 };
 
 void http_reply(struct http_request *request, const struct http_reply *reply);
 void http_reply_later(struct http_request *request, const struct http_reply *reply);
+
+/**
+ * A reply that many requests are answered with: built once with its headers, sent without copying.
+ * Only X-Request-Id and the like, which differ, cannot be in it.
+ */
+struct http_shared;
+/** NULL if there is no memory. `reply` is a body with `release`, which is called in any case. */
+struct http_shared *http_shared_new(const struct http_reply *reply,
+                                    const struct http_param *headers, size_t header_count);
+void http_shared_free(struct http_shared *shared); /* NULL allowed; replies on their way go on */
+/** The memory it takes, without the body. */
+size_t http_shared_bytes(const struct http_shared *shared);
+/** False while the server closes: then every answer must say so, and needs headers of its own. */
+bool http_may_share(const struct http_request *request);
+/** In `begin` or `handle`; with `status` 304 the body is left out. `shared` lives until `done`. */
+void http_reply_shared(struct http_request *request, struct http_shared *shared, int status);
 
 /** The status of the reply, 0 before it; for logs and metrics in `done`. */
 int http_replied_status(const struct http_request *request);

@@ -13,15 +13,64 @@
 /* A body that nobody wants is read on for so long, so that the client gets to read the answer. */
 enum { DISCARD_BYTES = 64 << 20, DISCARD_MS = 5000 };
 
-struct http_request *request_new(struct http_server *server, struct connection *connection,
+enum { SPARES_MAX = 64, SPARE_BYTES_MAX = 8192 };
+
+/* A request that is used again hides a use after its end from AddressSanitizer. */
+#ifdef __SANITIZE_ADDRESS__
+static const bool keeps_spares = false;
+#else
+static const bool keeps_spares = true;
+#endif
+
+static struct http_request *take_spare(struct http_loop *loop)
+{
+    struct http_request *request = loop->spare;
+    if (!request)
+        return mem_zalloc(1, sizeof *request);
+    loop->spare = request->next_spare;
+    loop->spare_count--;
+    memset((char *)request + sizeof request->arena, 0, sizeof *request - sizeof request->arena);
+    return request;
+}
+
+static void free_request(struct http_request *request)
+{
+    arena_release(&request->arena);
+    free(request);
+}
+
+static void give_spare(struct http_loop *loop, struct http_request *request)
+{
+    if (!keeps_spares || loop->spare_count >= SPARES_MAX ||
+        request->arena.total_bytes > SPARE_BYTES_MAX) {
+        free_request(request);
+        return;
+    }
+    arena_clear(&request->arena);
+    request->next_spare = loop->spare;
+    loop->spare = request;
+    loop->spare_count++;
+}
+
+void requests_release(struct http_loop *loop)
+{
+    for (struct http_request *request; (request = loop->spare);) {
+        loop->spare = request->next_spare;
+        free_request(request);
+    }
+    loop->spare_count = 0;
+}
+
+struct http_request *request_new(struct http_loop *loop, struct connection *connection,
                                  struct MHD_Connection *library, const char *target)
 {
-    struct http_request *request = mem_zalloc(1, sizeof *request);
+    struct http_server *server = loop->server;
+    struct http_request *request = take_spare(loop);
+    request->loop = loop;
     request->server = server;
     request->connection = connection;
     request->library = library;
     connection->request = request;
-    arena_init(&request->arena);
     request->line_target = target;
     request->target = arena_strdup(&request->arena, target ? target : "");
     request->path = "";
@@ -35,23 +84,34 @@ struct http_request *request_new(struct http_server *server, struct connection *
 
 static void drop_body(struct http_request *request)
 {
-    atomic_fetch_sub(&request->server->body_bytes, request->body.length);
+    if (request->body.length > 0)
+        atomic_fetch_sub(&request->server->body_bytes, request->body.length);
     buf_release(&request->body);
+}
+
+/** A reply that never went to the library. */
+static void drop_reply(struct http_reply *reply)
+{
+    if (reply->file >= 0)
+        close(reply->file);
+    if (reply->release)
+        reply->release(reply->owner);
 }
 
 void request_end(struct http_request *request)
 {
     struct http_server *server = request->server;
-    connection_recall(&server->connections, request->connection);
+    if (request->has_farewell)
+        connection_recall(&server->connections, request->connection);
     request->connection->request = NULL;
     if (request->begun && server->app.done)
         server->app.done(server->app.context, request);
-    if (request->reply.file >= 0 && !request->queued)
-        close(request->reply.file);
+    if (!request->queued)
+        drop_reply(&request->reply);
     drop_body(request);
-    arena_release(&request->arena);
-    connection_wait(request->connection, clock_monotonic_ms() + server->settings.idle_timeout_ms);
-    free(request);
+    connection_wait(request->connection,
+                    clock_monotonic_coarse_ms() + server->settings.idle_timeout_ms);
+    give_spare(request->loop, request);
 }
 
 /** The server's own refusal; it ends the connection. */
@@ -67,6 +127,7 @@ static void prepare_farewell(struct http_request *request)
 {
     size_t size = 0;
     const char *bytes = reply_as_bytes(request, &size);
+    request->has_farewell = true;
     connection_set_farewell(&request->server->connections, request->connection, bytes, size);
 }
 
@@ -320,6 +381,11 @@ const char *http_body(const struct http_request *request, size_t *ret_length)
 {
     *ret_length = request->body.length;
     return request->body.data;
+}
+
+bool http_has_body(const struct http_request *request)
+{
+    return request->framing.length > 0 || request->framing.chunked;
 }
 
 const char *http_peer(const struct http_request *request)

@@ -24,11 +24,22 @@ struct http_server {
     struct http_app app;
     struct http_settings settings;
     char address[INET6_ADDRSTRLEN + 16];
-    unsigned loops;              /* of `daemons` that run */
-    struct MHD_Daemon **daemons; /* NULL once drained */
+    struct http_loop *loops;
+    unsigned running; /* of the loops; 0 once drained */
     struct connections connections;
     atomic_size_t body_bytes; /* of all requests together */
     atomic_bool draining;
+};
+
+/**
+ * An event loop. Requests that have ended stay with it, so that the next one finds warm memory; it
+ * is its loop's alone.
+ */
+struct http_loop {
+    struct http_server *server;
+    struct MHD_Daemon *daemon; /* NULL once drained */
+    struct http_request *spare;
+    unsigned spare_count;
 };
 
 enum request_stage { STAGE_HEAD, STAGE_BODY, STAGE_DISCARD, STAGE_ANSWER };
@@ -40,10 +51,12 @@ struct reply_header {
 };
 
 struct http_request {
+    struct arena arena; /* first: it outlives the rest when the request is used again */
+    struct http_loop *loop;
     struct http_server *server;
     struct connection *connection;
     struct MHD_Connection *library;
-    struct arena arena;
+    struct http_request *next_spare;
     enum request_stage stage;
 
     const char *line_target; /* in the library's memory, only to compare positions */
@@ -62,13 +75,17 @@ struct http_request {
     bool begun;     /* `done` is owed */
     bool suspended; /* since `handle`; only for the event loop */
     bool replied, queued;
-    bool closes; /* the reply says Connection: close */
+    bool closes;       /* the reply says Connection: close */
+    bool has_farewell; /* the connection may have one of ours */
     struct http_reply reply;
+    struct http_shared *shared; /* goes out instead of `reply`, whose status counts; or NULL */
     const struct reply_header *reply_headers; /* the last one added first */
 };
 
-struct http_request *request_new(struct http_server *server, struct connection *connection,
+struct http_request *request_new(struct http_loop *loop, struct connection *connection,
                                  struct MHD_Connection *library, const char *target);
+/** Free the spare requests of a loop that has ended. */
+void requests_release(struct http_loop *loop);
 /** The library's calls: head, pieces of the body, end. MHD_NO closes the connection. */
 enum MHD_Result request_serve(struct http_request *request, const char *method, const char *version,
                               const char *bytes, size_t *length);

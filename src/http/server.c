@@ -19,7 +19,8 @@ static struct connection *connection_of(struct MHD_Connection *library)
 static enum MHD_Result accept_policy(void *context, const struct sockaddr *peer, socklen_t size)
 {
     (void)peer, (void)size;
-    struct http_server *server = context;
+    const struct http_loop *loop = context;
+    struct http_server *server = loop->server;
     unsigned count = connections_count(&server->connections);
     return count < server->settings.max_connections ? MHD_YES : MHD_NO;
 }
@@ -27,7 +28,8 @@ static enum MHD_Result accept_policy(void *context, const struct sockaddr *peer,
 static void notice_connection(void *context, struct MHD_Connection *library, void **socket_context,
                               enum MHD_ConnectionNotificationCode code)
 {
-    struct http_server *server = context;
+    const struct http_loop *loop = context;
+    struct http_server *server = loop->server;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         connections_remove(&server->connections, *socket_context);
         return;
@@ -71,12 +73,13 @@ static void notice_log(void *context, const char *format, va_list arguments)
     if (strncmp(format, refusal, sizeof refusal - 1) != 0)
         return;
     unsigned http_status = va_arg(arguments, unsigned);
-    request_refused_by_library(context, (int)http_status, va_arg(arguments, const char *));
+    const struct http_loop *loop = context;
+    request_refused_by_library(loop->server, (int)http_status, va_arg(arguments, const char *));
 }
 
-static enum status start_loop(struct http_server *server, int listener,
-                              struct MHD_Daemon **ret_daemon, struct err *err)
+static enum status start_loop(struct http_loop *loop, int listener, struct err *err)
 {
+    struct http_server *server = loop->server;
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     getsockname(listener, (struct sockaddr *)&address, &size);
@@ -87,18 +90,18 @@ static enum status start_loop(struct http_server *server, int listener,
     /* At its own limit a loop would leave clients waiting in the backlog; we close them. */
     intptr_t never_reached = (intptr_t)server->settings.max_connections + 1;
     const struct MHD_OptionItem options[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)notice_log, server},
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)notice_log, loop},
         {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
         {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, never_reached, NULL},
         {MHD_OPTION_THREAD_STACK_SIZE, LOOP_STACK_BYTES, NULL},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notice_connection, server},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)notice_request_line, server},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)notice_completed, server},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notice_connection, loop},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)notice_request_line, loop},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)notice_completed, loop},
         {MHD_OPTION_END, 0, NULL},
     };
-    struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, accept_policy, server, serve, server,
+    struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, accept_policy, loop, serve, loop,
                                                  MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (!daemon)
         return err_set(err, UNAVAILABLE, NULL, "cannot start an event loop on %s", server->address);
@@ -107,7 +110,7 @@ static enum status start_loop(struct http_server *server, int listener,
     if (status != OK)
         MHD_stop_daemon(daemon);
     else
-        *ret_daemon = daemon;
+        loop->daemon = daemon;
     return status;
 }
 
@@ -122,13 +125,14 @@ static int64_t shortest_timeout_ms(const struct http_settings *settings)
 static enum status start_loops(struct http_server *server, const int *listeners, struct err *err)
 {
     unsigned wanted = server->settings.loops;
-    server->daemons = mem_zalloc(wanted, sizeof *server->daemons);
-    for (; server->loops < wanted; server->loops++) {
-        enum status status =
-            start_loop(server, listeners[server->loops], &server->daemons[server->loops], err);
+    server->loops = mem_zalloc(wanted, sizeof *server->loops);
+    for (; server->running < wanted; server->running++) {
+        struct http_loop *loop = &server->loops[server->running];
+        loop->server = server;
+        enum status status = start_loop(loop, listeners[server->running], err);
         if (status != OK) {
             /* Whether the library closes a socket it was given is not said. */
-            for (unsigned i = server->loops + 1; i < wanted; i++)
+            for (unsigned i = server->running + 1; i < wanted; i++)
                 close(listeners[i]);
             return status;
         }
@@ -167,24 +171,24 @@ const char *http_server_address(const struct http_server *server)
 
 void http_server_drain(struct http_server *server, int64_t deadline_ms)
 {
-    if (!server->daemons)
+    if (server->running == 0)
         return;
     atomic_store(&server->draining, true);
-    AUTO_FREE int *listeners = mem_zalloc(server->loops, sizeof *listeners);
-    for (unsigned i = 0; i < server->loops; i++) {
+    AUTO_FREE int *listeners = mem_zalloc(server->running, sizeof *listeners);
+    for (unsigned i = 0; i < server->running; i++) {
         /* An event loop may be about to accept on it, so it is closed only after the loop. */
-        listeners[i] = MHD_quiesce_daemon(server->daemons[i]);
+        listeners[i] = MHD_quiesce_daemon(server->loops[i].daemon);
         shutdown(listeners[i], SHUT_RDWR);
     }
     /* All connections are gone before the library stops: it aborts if one is suspended, and 0.9.75
      * crashes when a request that it would refuse by itself comes while it stops. */
     connections_drain(&server->connections, deadline_ms);
-    for (unsigned i = 0; i < server->loops; i++) {
-        MHD_stop_daemon(server->daemons[i]);
+    for (unsigned i = 0; i < server->running; i++) {
+        MHD_stop_daemon(server->loops[i].daemon);
+        requests_release(&server->loops[i]);
         close(listeners[i]);
     }
-    free(server->daemons);
-    server->daemons = NULL;
+    server->running = 0;
 }
 
 void http_server_free(struct http_server *server)
@@ -193,5 +197,6 @@ void http_server_free(struct http_server *server)
         return;
     http_server_drain(server, clock_monotonic_ms());
     connections_release(&server->connections);
+    free(server->loops);
     free(server);
 }
