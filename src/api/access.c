@@ -89,12 +89,54 @@ static bool is_for_new_password(const struct route *route)
            (strcmp(route->pattern, "/users/me") == 0 && route->method == HTTP_GET);
 }
 
+enum status access_may(const struct passage *passage, const struct caller *caller, struct err *err)
+{
+    const struct route *route = passage->match.route;
+    if (caller->must_change_password && !is_for_new_password(route))
+        return err_set(err, DENIED, NULL,
+                       "change the first password before anything else: "
+                       "POST /api/v1/users/me/password");
+    return account_may(caller, route->who, is_write(route->method), err);
+}
+
+/** Ask the database, and remember what it says. */
+static enum status authenticate(struct passage *passage, struct service *service, struct err *err)
+{
+    const struct api *api = passage->api;
+    struct generations *k = api->settings.generations;
+    struct cache_look look = {0};
+    if (k)
+        look = generations_look(k);
+    struct authentication found;
+    enum status status =
+        account_service_authenticate(service, api->settings.token_key, passage->token, &found, err);
+    if (status != OK)
+        return status;
+    if (k) {
+        struct cache_vector vector = api_vector(found.generations);
+        generations_seen(k, look, &vector);
+    }
+    session_unref(passage->session);
+    passage->session = session_keep(api, passage->token, &found);
+    return OK;
+}
+
+/** Not worth waiting for: if others write, it is tried again a second later. */
+static void note_use(const struct service *service, struct session *session)
+{
+    enum { TRY_AGAIN_MS = 1000 };
+    struct service hasty = *service;
+    struct err ignored;
+    hasty.write_timeout_ms = 0;
+    enum status noted = account_service_note_use(&hasty, session->caller.token_id, &ignored);
+    atomic_store(&session->note_at, service->now_ms + (noted == OK ? NOTE_USE_MS : TRY_AGAIN_MS));
+}
+
 enum status access_check(struct passage *passage, struct service *service,
                          struct caller *ret_caller, struct err *err)
 {
     const struct route *route = passage->match.route;
-    bool writes = is_write(route->method);
-    if (passage->by_cookie && writes) {
+    if (passage->by_cookie && is_write(route->method)) {
         bool from_browser;
         enum status status =
             access_check_origin(passage->api, passage->request, &from_browser, err);
@@ -106,23 +148,18 @@ enum status access_check(struct passage *passage, struct service *service,
     }
     if (route->who == WHO_PUBLIC)
         return OK;
-    bool stale = false;
-    enum status status = account_service_authenticate(service, passage->api->settings.token_key,
-                                                      passage->token, ret_caller, &stale, err);
+    /* It may have waited in line since its session was found. */
+    session_unref(passage->session);
+    passage->session = session_find(passage->api, passage->token, service->now_ms);
+    enum status status = passage->session ? OK : authenticate(passage, service, err);
     if (status != OK)
         return status;
+    const char *address = ret_caller->address;
+    *ret_caller = passage->session->caller;
+    ret_caller->address = address;
     ret_caller->by_cookie = passage->by_cookie;
-    if (stale) {
-        /* Not worth waiting for: the next request tries again. */
-        struct service hasty = *service;
-        struct err ignored;
-        hasty.write_timeout_ms = 0;
-        enum status noted = account_service_note_use(&hasty, ret_caller->token_id, &ignored);
-        (void)noted;
-    }
-    if (ret_caller->must_change_password && !is_for_new_password(route))
-        return err_set(err, DENIED, NULL,
-                       "change the first password before anything else: "
-                       "POST /api/v1/users/me/password");
-    return account_may(ret_caller, route->who, writes, err);
+    passage->user_id = ret_caller->user_id;
+    if (atomic_load(&passage->session->note_at) <= service->now_ms)
+        note_use(service, passage->session);
+    return access_may(passage, ret_caller, err);
 }

@@ -17,8 +17,17 @@ struct api *api_new(const struct api_settings *settings)
     api->login_by_account = throttle_new(settings->login_burst, settings->login_drain_ms);
     api->login_by_address = throttle_new(settings->login_burst * ADDRESS_FACTOR,
                                          settings->login_drain_ms / ADDRESS_FACTOR + 1);
+    fingerprint_key_new(api->fingerprint_key);
     pthread_mutex_init(&api->health.lock, NULL);
     return api;
+}
+
+struct cache_vector api_vector(const int64_t generations[SCOPES])
+{
+    _Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for each scope");
+    struct cache_vector vector = {0};
+    memcpy(vector.of, generations, SCOPES * sizeof *generations);
+    return vector;
 }
 
 void api_free(struct api *api)

@@ -9,10 +9,15 @@
 
 #include "auth/token.h"
 #include "base/clock.h"
+#include "cache/cache.h"
 #include "http/http.h"
 #include "store/pool.h"
 
 struct api;
+
+/** How long an answer is kept at most, by setting: CACHE_TTL_RISKS, … */
+enum ttl { TTL_RISKS, TTL_STATS, TTL_MATRIX, TTL_TRENDS };
+enum { TTLS = 4 };
 
 struct api_settings {
     const struct clock *clock;
@@ -24,6 +29,11 @@ struct api_settings {
     const char *version;
     const char *ops_token; /* or NULL: no token needed on the ops listener */
     size_t import_max_bytes;
+    struct cache *responses; /* answers; NULL: nothing is cached, and then … */
+    struct cache *sessions;  /* … these are NULL too */
+    struct generations *generations;
+    unsigned ttl_ms[TTLS];
+    unsigned wait_timeout_ms;    /* waiting for somebody else's load */
     unsigned acquire_timeout_ms; /* waiting for a worker */
     unsigned write_timeout_ms;   /* waiting for other writers */
     unsigned login_burst;        /* failed sign-ins per account and address before 429 */
@@ -40,6 +50,13 @@ struct http_app api_ops_app(struct api *api);
 
 /** From now on /readyz answers 503: the server is going down. Thread-safe. */
 void api_set_draining(struct api *api);
+
+/**
+ * Fill the cache with what the first screen asks for: each cacheable list and figure without
+ * parameters. `ret_count`: how many. Before the server is ready; nothing without a cache.
+ */
+enum status api_warm(struct api *api, struct db *db, unsigned *ret_count,
+                     struct err *err) MUST_CHECK;
 
 /** The OpenAPI document, to be freed; made from the route and field tables. */
 char *api_openapi(const char *version);

@@ -36,7 +36,7 @@ static enum status check_throttles(struct api *api, const char *account, const c
     return status;
 }
 
-static void put_session(struct call *call, const struct session *session, bool from_browser)
+static void put_session(struct call *call, const struct new_session *session, bool from_browser)
 {
     struct json_writer *out = call->question.out;
     json_open_object(out, NULL);
@@ -67,7 +67,7 @@ enum status auth_login(struct call *call, struct err *err)
     if (status != OK)
         return status;
 
-    struct session session;
+    struct new_session session;
     service->action = "login";
     status =
         account_service_login(service, api->settings.token_key, texts[0], texts[1], &session, err);

@@ -1,7 +1,8 @@
 /*
  * The path of a request.
  *
- *   event loop   begin    the route is found; 404, 405 and missing tokens are answered at once
+ *   event loop   begin    the route is found; 404, 405 and missing tokens are answered at once,
+ *                         and so is what the cache has (reading.c)
  *                handle   content type; then the request is suspended and put in the pool's line
  *   worker       run      who asks, may they; parameters, body; the handler; the answer is made
  *   event loop            the answer goes out;
@@ -11,18 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/answer.h"
 #include "api/internal.h"
 #include "api/problem.h"
+#include "api/reading.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "service/audit_service.h"
 
-enum { ANSWER_MAX_BYTES = 64 << 20, JSON_BODY_MAX_BYTES = 1 << 20 };
+enum { JSON_BODY_MAX_BYTES = 1 << 20 };
 
 static const char base_path[] = "/api/v1";
 
-static void reply_error(struct passage *passage, enum status status, const struct err *err,
-                        void (*send)(struct http_request *, const struct http_reply *))
+void passage_reply_error(struct passage *passage, enum status status, const struct err *err,
+                         void (*send)(struct http_request *, const struct http_reply *))
 {
     passage->status = status;
     output_common_headers(passage->request);
@@ -71,9 +73,10 @@ static size_t body_limit(const struct api *api, const struct route *route)
 static void begin(void *context, struct http_request *request)
 {
     struct api *api = context;
-    struct passage *passage = mem_zalloc(1, sizeof *passage);
+    struct passage *passage = arena_zalloc(http_arena(request), 1, sizeof *passage);
     passage->api = api;
     passage->request = request;
+    passage->now_ms = clock_now_coarse_ms(api->settings.clock);
     buf_init(&passage->out, ANSWER_MAX_BYTES);
     http_set_data(request, passage);
 
@@ -99,13 +102,17 @@ static void begin(void *context, struct http_request *request)
         struct caller nobody = {0};
         if (!passage->token)
             status = account_may(&nobody, route->who, false, &err);
-        else if (!token_is_genuine(api->settings.token_key, passage->token))
+        else
+            passage->session = session_find(api, passage->token, passage->now_ms);
+        if (passage->session)
+            passage->user_id = passage->session->caller.user_id;
+        else if (passage->token && !token_is_genuine(api->settings.token_key, passage->token))
             status =
                 err_set(&err, UNAUTHENTICATED, NULL, "this token is unknown, expired or revoked");
     }
     if (status != OK)
-        reply_error(passage, status, &err, http_reply);
-    else
+        passage_reply_error(passage, status, &err, http_reply);
+    else if (!route->read || !reading_begin(passage))
         http_expect_body(request, body_limit(api, route));
 }
 
@@ -127,7 +134,8 @@ static enum status answer(struct passage *passage, struct call *call, struct err
 {
     const struct route *route = passage->match.route;
     AUTO_JSON struct json_doc *doc = NULL;
-    enum status status = input_parameters(passage, &call->question, err);
+    enum status status = input_parameters(route, http_query(passage->request),
+                                          http_arena(passage->request), &call->question, err);
     if (status == OK)
         status = input_if_match(passage->request, &call->if_match, err);
     if (status == OK && route->body_kind == BODY_JSON) {
@@ -136,17 +144,7 @@ static enum status answer(struct passage *passage, struct call *call, struct err
     }
     if (status != OK)
         return status;
-    if (route->read) {
-        /* Reading handlers must not depend on who asks. */
-        static const struct caller nobody = {0};
-        struct service *service = call->question.service;
-        const struct caller *caller = service->caller;
-        service->caller = &nobody;
-        status = route->read(&call->question, err);
-        service->caller = caller;
-    } else {
-        status = route->act(call, err);
-    }
+    status = route->act(call, err);
     if (status == OK && passage->out.overflow)
         return err_set(err, TOO_LARGE, NULL, "the answer is too large; ask for less");
     return status;
@@ -167,19 +165,26 @@ static void note_refusal(struct passage *passage, struct service *service, enum 
         log_event(LOG_WARN, "audit_not_written", LOG_TEXT("action", service->action));
 }
 
-static void run(struct pool_job *job, struct db *db, enum status status, const struct err *why)
+void passage_count_statements(struct passage *passage, struct db *db)
 {
-    struct passage *passage = (struct passage *)job;
+    if (!db)
+        return;
+    passage->statements = db_statement_count(db) - passage->statements_before;
+    passage->statement_us = db_statement_us(db) - passage->statement_us_before;
+}
+
+/** A route that acts. */
+static void run_act(struct passage *passage, struct db *db, enum status status,
+                    const struct err *why)
+{
     struct http_request *request = passage->request;
     const struct api_settings *settings = &passage->api->settings;
     const struct route *route = passage->match.route;
     struct arena *arena = http_arena(request);
     if (status != OK && !route->without_database) {
-        reply_error(passage, status, why, http_reply_later);
+        passage_reply_error(passage, status, why, http_reply_later);
         return;
     }
-    uint64_t statements = db ? db_statement_count(db) : 0;
-    uint64_t statement_us = db ? db_statement_us(db) : 0;
 
     struct caller caller = {.address = http_client_address(request, settings->trusted_proxies)};
     struct service service = service_new(db, arena, clock_now_ms(settings->clock), &caller);
@@ -207,21 +212,30 @@ static void run(struct pool_job *job, struct db *db, enum status status, const s
         db_rollback(db);
     if (status != OK || call.status >= 400)
         note_refusal(passage, &service, status != OK ? status : INVALID, &err);
-    passage->user_id = caller.user_id;
-    if (db) {
-        passage->statements = db_statement_count(db) - statements;
-        passage->statement_us = db_statement_us(db) - statement_us;
-    }
+    passage_count_statements(passage, db);
     if (status != OK) {
         if (call.file >= 0)
             close(call.file);
-        reply_error(passage, status, &err, http_reply_later);
+        passage_reply_error(passage, status, &err, http_reply_later);
         return;
     }
     passage->status = OK;
     output_common_headers(request);
     struct http_reply reply = output_reply(request, route, &call);
     http_reply_later(request, &reply);
+}
+
+static void run(struct pool_job *job, struct db *db, enum status status, const struct err *why)
+{
+    struct passage *passage = (struct passage *)job;
+    if (db) {
+        passage->statements_before = db_statement_count(db);
+        passage->statement_us_before = db_statement_us(db);
+    }
+    if (passage->match.route->read)
+        reading_run(passage, db, status, why);
+    else
+        run_act(passage, db, status, why);
 }
 
 /** A route that needs neither worker nor database. */
@@ -239,11 +253,12 @@ static void run_on_loop(struct passage *passage)
     };
     struct err err;
     err_init(&err);
-    enum status status = input_parameters(passage, &call.question, &err);
+    enum status status = input_parameters(passage->match.route, http_query(passage->request),
+                                          http_arena(passage->request), &call.question, &err);
     if (status == OK)
         status = passage->match.route->act(&call, &err);
     if (status != OK) {
-        reply_error(passage, status, &err, http_reply);
+        passage_reply_error(passage, status, &err, http_reply);
         return;
     }
     output_common_headers(passage->request);
@@ -275,6 +290,8 @@ static void handle(void *context, struct http_request *request)
     struct err err;
     err_init(&err);
     http_suspend(request);
+    if (passage->is_parsed && reading_enter(passage))
+        return;
     enum status status = pool_submit(pool, &passage->job, &err);
     if (status == BUSY && route->lane == LANE_PASSWORD)
         status = LIMITED; /* many sign-ins at once are not the server's trouble but the clients' */
@@ -302,7 +319,8 @@ static void done(void *context, struct http_request *request)
                   LOG_TEXT("user", passage->user_id ? passage->user_id : "-"));
     }
     buf_release(&passage->out);
-    free(passage);
+    answer_unref(passage->answer);
+    session_unref(passage->session);
 }
 
 struct http_app api_public_app(struct api *api)

@@ -26,6 +26,9 @@ read_handler stats_get, stats_matrix, stats_trends, stats_distribution, stats_mi
     stats_top_risks;
 /* transfer_api.c */
 act_handler import_post, export_get;
+/* cache_api.c */
+act_handler cache_get_state, cache_invalidate;
+enum { CACHE_ALL_SCOPES = -1 }; /* of DELETE /cache without a scope */
 /* system_api.c */
 act_handler health_get, openapi_get, front_page;
 

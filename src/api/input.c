@@ -57,11 +57,9 @@ static bool own_param(const struct route *route, struct question *question,
     return false;
 }
 
-enum status input_parameters(struct passage *passage, struct question *question, struct err *err)
+enum status input_parameters(const struct route *route, struct http_params given,
+                             struct arena *arena, struct question *question, struct err *err)
 {
-    const struct route *route = passage->match.route;
-    struct arena *arena = http_arena(passage->request);
-    struct http_params given = http_query(passage->request);
     unsigned seen = 0;
     for (size_t i = 0; i < route->param_count; i++)
         question->params[i] = route->params[i].otherwise;
@@ -107,6 +105,34 @@ enum status input_if_match(struct http_request *request, int64_t *ret_version, s
         }
     }
     return err_set(err, MALFORMED, "If-Match", "must be the ETag of an earlier answer");
+}
+
+/** Is a coding with this weight wanted? `parameters` follow its name: ";q=0.5". */
+static bool is_wanted(const char *parameters)
+{
+    const char *weight = strcasestr(parameters, "q=");
+    return !weight || strspn(weight + 2, "0.") < strcspn(weight + 2, " \t;");
+}
+
+/* RFC 9110, section 12.5.3. What names gzip decides; else what is said of all codings. */
+bool input_accepts_gzip(struct http_request *request)
+{
+    const char *header = http_header(request, "Accept-Encoding");
+    bool others = false;
+    if (!header)
+        return false;
+    struct texts codings = text_split(http_arena(request), header, ',');
+    for (size_t i = 0; i < codings.count; i++) {
+        char *coding = text_trim(http_arena(request), codings.items[i]);
+        size_t length = strcspn(coding, "; \t");
+        const char *parameters = coding + length;
+        if ((length == 4 && strncasecmp(coding, "gzip", 4) == 0) ||
+            (length == 6 && strncasecmp(coding, "x-gzip", 6) == 0))
+            return is_wanted(parameters);
+        if (length == 1 && coding[0] == '*')
+            others = is_wanted(parameters);
+    }
+    return others;
 }
 
 bool input_content_type_fits(const struct route *route, struct http_request *request)

@@ -9,7 +9,10 @@
 
 #include "api/api.h"
 #include "api/route.h"
+#include "api/session.h"
+#include "auth/fingerprint.h"
 #include "auth/throttle.h"
+#include "cache/cache.h"
 
 /** What /health found, remembered for a second. */
 struct health {
@@ -26,27 +29,56 @@ struct api {
     struct throttle *login_by_address;
     struct health health;
     atomic_bool draining;
+    uint8_t fingerprint_key[FINGERPRINT_KEY_BYTES];
 };
 
-/** One request on its way through the API; kept in the http_request, freed when it is done. */
+enum { ANSWER_MAX_BYTES = 64 << 20 };
+
+struct answer;
+
+/** The database's generations in the form of the cache. */
+struct cache_vector api_vector(const int64_t generations[SCOPES]);
+
+/** One request on its way through the API; in the request's arena. */
 struct passage {
     struct pool_job job; /* first */
     struct api *api;
     struct http_request *request;
     struct route_match match;
+    int64_t now_ms;    /* wall clock, when it came */
     const char *token; /* from Authorization or the cookie; NULL */
     bool by_cookie;
-    struct buf out;
-    uint64_t statements, statement_us;
-    const char *user_id; /* for the log */
+    struct session *session; /* who asks, if it is known: a reference until the end; NULL */
+    /* of routes that read, once `is_parsed` */
+    bool is_parsed;
+    struct question question;
+    struct cache_key key;
+    struct cache_waiter waiter;
+    struct cache_flight *flight; /* which this passage leads; else NULL */
+    struct answer *answer;       /* what it is answered with: a reference until the end; NULL */
+    struct buf out;              /* of routes that act: the body */
+    /* for the log */
+    uint64_t statements, statement_us;               /* what its job cost … */
+    uint64_t statements_before, statement_us_before; /* … since then */
+    const char *user_id;
     enum status status;
 };
+
+/* dispatch.c */
+
+void passage_reply_error(struct passage *passage, enum status status, const struct err *err,
+                         void (*send)(struct http_request *, const struct http_reply *));
+/** On a worker, at the end of its work: what this job cost. */
+void passage_count_statements(struct passage *passage, struct db *db);
 
 /* Parts of dispatch.c, in their own files. */
 
 /** Take the token from the request; UNAUTHENTICATED if there is a header that is none. */
 enum status access_find_token(struct passage *passage, struct err *err) MUST_CHECK;
-/** Who is it, and may they use this route? Fills `ret_caller`. */
+/** May this caller use the passage's route? */
+enum status access_may(const struct passage *passage, const struct caller *caller,
+                       struct err *err) MUST_CHECK;
+/** On a worker: who is it, and may they use this route? Fills `ret_caller`. */
 enum status access_check(struct passage *passage, struct service *service,
                          struct caller *ret_caller, struct err *err) MUST_CHECK;
 /** A browser says where a request comes from. DENIED if that is another site. */
@@ -56,16 +88,29 @@ enum status access_check_origin(struct api *api, struct http_request *request,
 const char *access_cookie_name(const struct api *api);
 void access_set_cookie(struct call *call, const char *token);
 
-/** Query parameters, If-Match. */
-enum status input_parameters(struct passage *passage, struct question *question,
+/** Query parameters, as the route declares them: fills `list` and `params` of the question. */
+enum status input_parameters(const struct route *route, struct http_params given,
+                             struct arena *arena, struct question *question,
                              struct err *err) MUST_CHECK;
 enum status input_if_match(struct http_request *request, int64_t *ret_version,
                            struct err *err) MUST_CHECK;
 /** Does the body have the content type that the route takes? */
 bool input_content_type_fits(const struct route *route, struct http_request *request);
 
-/** Headers that every answer has. */
-void output_common_headers(struct http_request *request);
+/** Does the client take gzip? (RFC 9110, section 12.5.3) */
+bool input_accepts_gzip(struct http_request *request);
+
+/** Headers that every answer has … */
+extern const struct http_param output_fixed_headers[];
+extern const size_t output_fixed_header_count;
+/** … and X-Request-Id: the one given, or a new one (`given` NULL). A hit has it only if it was
+ * given.
+ */
+void output_request_id(struct http_request *request, const char *given);
+const char *output_given_request_id(const struct http_request *request); /* a valid one, or NULL */
+void output_common_headers(struct http_request *request);                /* all of these */
+/** Is this ETag in a list like `"a", W/"b"`, or is the list `*`? */
+bool output_tag_listed(const char *list, const char *tag);
 /** Both listeners' `problem` (see http.h): a refusal by the server itself. */
 void output_problem(void *context, struct http_request *request, int http_status,
                     const char *detail);

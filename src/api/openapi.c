@@ -234,7 +234,8 @@ static void put_own_parameters(struct json_writer *out, const struct route *rout
             break;
         case PARAM_NAME:
             put_names(out, param->names);
-            json_put_string(out, "default", param->names[param->otherwise]);
+            if (param->otherwise >= 0)
+                json_put_string(out, "default", param->names[param->otherwise]);
             break;
         }
         close_parameter(out);

@@ -7,6 +7,7 @@
 #include "api/internal.h"
 #include "api/problem.h"
 #include "base/id.h"
+#include "base/mem.h"
 
 enum { REQUEST_ID_MAX = 64 };
 
@@ -17,24 +18,36 @@ static bool is_request_id(const char *text)
     return length > 0 && length <= REQUEST_ID_MAX && !text[length];
 }
 
-void output_common_headers(struct http_request *request)
+const struct http_param output_fixed_headers[] = {
+    {"Cache-Control", "private, no-cache"},
+    {"Vary", "Accept-Encoding, Authorization, Cookie"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+};
+const size_t output_fixed_header_count = COUNT_OF(output_fixed_headers);
+
+const char *output_given_request_id(const struct http_request *request)
 {
     const char *id = http_header(request, "X-Request-Id");
-    char made[ID_SIZE];
-    if (!id || !is_request_id(id)) {
-        static const struct clock system_clock = {0};
-        id = arena_strdup(http_arena(request), id_new(clock_now_ms(&system_clock), made));
-    }
-    http_add_header(request, "X-Request-Id", id);
-    http_add_header(request, "Cache-Control", "private, no-cache");
-    http_add_header(request, "Vary", "Accept-Encoding, Authorization, Cookie");
-    http_add_header(request, "X-Content-Type-Options", "nosniff");
-    http_add_header(request, "Content-Security-Policy",
-                    "default-src 'none'; frame-ancestors 'none'");
+    return id && is_request_id(id) ? id : NULL;
 }
 
-/** Is this tag in a list like `"a", W/"b"`, or is the list `*`? */
-static bool tag_listed(const char *list, const char *tag)
+void output_request_id(struct http_request *request, const char *given)
+{
+    static const struct clock system_clock = {0};
+    char made[ID_SIZE];
+    http_add_header(request, "X-Request-Id",
+                    given ? given : id_new(clock_now_ms(&system_clock), made));
+}
+
+void output_common_headers(struct http_request *request)
+{
+    output_request_id(request, output_given_request_id(request));
+    for (size_t i = 0; i < output_fixed_header_count; i++)
+        http_add_header(request, output_fixed_headers[i].name, output_fixed_headers[i].value);
+}
+
+bool output_tag_listed(const char *list, const char *tag)
 {
     size_t length = strlen(tag);
     if (strcmp(list, "*") == 0)
@@ -71,7 +84,7 @@ struct http_reply output_reply(struct http_request *request, const struct route 
         arena_format(http_arena(request), "\"%" PRId64 ".%s\"", call->question.version, digest);
     http_add_header(request, "ETag", tag);
     const char *known = http_header(request, "If-None-Match");
-    if (known && route->method == HTTP_GET && call->status == 200 && tag_listed(known, tag))
+    if (known && route->method == HTTP_GET && call->status == 200 && output_tag_listed(known, tag))
         reply.status = 304; /* the library leaves the body out; its length stays announced */
     return reply;
 }

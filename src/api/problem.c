@@ -90,10 +90,8 @@ static void put_errors(struct json_writer *out, const struct err *err)
     json_close_array(out);
 }
 
-struct http_reply problem_reply(struct http_request *request, int http_status,
-                                const struct err *err)
+char *problem_body(struct arena *arena, int http_status, const struct err *err, size_t *ret_length)
 {
-    struct arena *arena = http_arena(request);
     char line[ERR_FIELD_SIZE + ERR_MESSAGE_SIZE];
     err_text(err, line, sizeof line);
     char *detail = arena_strdup(arena, line);
@@ -112,7 +110,13 @@ struct http_reply problem_reply(struct http_request *request, int http_status,
     put_errors(&out, err);
     json_put_string(&out, "error", detail);
     json_close_object(&out);
+    *ret_length = body.length;
+    return arena_memdup(arena, body.data, body.length);
+}
 
+struct http_reply problem_reply(struct http_request *request, int http_status,
+                                const struct err *err)
+{
     if (http_status == 401)
         http_add_header(request, "WWW-Authenticate", "Bearer");
     if (http_status == 429 || http_status == 503) {
@@ -120,11 +124,11 @@ struct http_reply problem_reply(struct http_request *request, int http_status,
         snprintf(seconds, sizeof seconds, "%d", err->retry_after_s > 0 ? err->retry_after_s : 1);
         http_add_header(request, "Retry-After", seconds);
     }
-    return (struct http_reply){
+    struct http_reply reply = {
         .status = http_status,
         .content_type = "application/problem+json",
-        .body = arena_memdup(arena, body.data, body.length),
-        .length = body.length,
         .file = -1,
     };
+    reply.body = problem_body(http_arena(request), http_status, err, &reply.length);
+    return reply;
 }

@@ -14,5 +14,7 @@ int problem_http_status(enum status status);
  */
 struct http_reply problem_reply(struct http_request *request, int http_status,
                                 const struct err *err);
+/** Its body alone, in the arena. */
+char *problem_body(struct arena *arena, int http_status, const struct err *err, size_t *ret_length);
 
 #endif

@@ -1,13 +1,14 @@
 /**
  * The one table of routes, and what a handler gets.
  *
- * Dispatch, 405, permissions, parameters, body limits, OpenAPI and tests read the table; metric
- * labels and caching will. To add a route: write its handler in the file of its thing, declare it
+ * Dispatch, 405, permissions, parameters, body limits, caching, OpenAPI and tests read the table;
+ * metric labels will. To add a route: write its handler in the file of its thing, declare it
  * in handlers.h, add a row to routes.c.
  */
 #ifndef OPENRISK_API_ROUTE_H
 #define OPENRISK_API_ROUTE_H
 
+#include "api/api.h"
 #include "base/buf.h"
 #include "domain/account.h"
 #include "http/http.h"
@@ -28,7 +29,7 @@ enum param_kind {
 struct param {
     const char *name;
     enum param_kind kind;
-    int64_t min, max, otherwise; /* `otherwise`: the value if it is absent */
+    int64_t min, max, otherwise; /* `otherwise`: the value if it is absent; of a name −1: none */
     const char *const *names;
     const char *about;
 };
@@ -45,8 +46,6 @@ struct question {
     struct json_writer *out;          /* the answer's body */
     int64_t version;                  /* of the thing that is answered, for its ETag; 0: none */
 };
-
-struct api;
 
 /** What an acting handler gets: the question, who asks, and the body. */
 struct call {
@@ -71,6 +70,15 @@ enum lane {
     LANE_LOOP,     /* at once, on the event loop, without a database */
 };
 
+/**
+ * Whether and how answers are cached. `scopes` are all that the handler reads (bits of enum scope):
+ * a write to one of them makes the answer outdated. 0: not cached.
+ */
+struct cache_policy {
+    unsigned scopes;
+    enum ttl ttl;
+};
+
 enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE };
 
 /** What a schema of the OpenAPI document is made of. */
@@ -92,8 +100,9 @@ struct route {
     enum http_method method;
     const char *pattern; /* below /api/v1: "/risks/{id}" */
     enum who who;
-    read_handler *read; /* one of both */
+    read_handler *read; /* one of both; one that reads is cached by `cache` */
     act_handler *act;
+    struct cache_policy cache;
     int status; /* of a success */
     enum body_kind body_kind;
     enum lane lane;

@@ -38,6 +38,13 @@ struct config {
     int64_t db_pool_max_waiting;
     int64_t db_pool_acquire_timeout;
     int64_t db_write_timeout;
+    int cache_enabled; /* 0 or 1 */
+    int64_t cache_max_bytes;
+    int64_t cache_ttl_risks;
+    int64_t cache_ttl_stats;
+    int64_t cache_ttl_matrix;
+    int64_t cache_ttl_trends;
+    int64_t cache_wait_timeout;
     int64_t login_burst;
     int64_t login_drain;
     int64_t shutdown_timeout;

@@ -17,11 +17,17 @@ static enum status run_config(struct call *call, struct err *err);
 static enum status run_version(struct call *call, struct err *err);
 
 static const struct command commands[] = {
-    {"serve", "", 0, 0, "serve the API until told to stop (SIGTERM, Ctrl-C)",
+    {"serve",
+     "",
+     0,
+     0,
+     "serve the API until told to stop (SIGTERM, Ctrl-C)",
      "Prints one line that begins with \"ready\" once it serves. The first start makes the "
      "database and\n"
      "an administrator, and prints how to sign in. A second signal ends it at once.\n",
-     .lists_settings = true, .run = run_serve},
+     {{"warm", NULL, "fill the cache with the first screens' answers before it is ready"}},
+     .lists_settings = true,
+     .run = run_serve},
     {"import",
      "FILE",
      1,

@@ -20,6 +20,7 @@
 
 #include "api/api.h"
 #include "app/command.h"
+#include "app/keeper.h"
 #include "auth/password.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,12 +32,19 @@
 /* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
 enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
 enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
+/* Sessions are small: a few hundred bytes each. */
+enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
 /* Of the time to stop, the last tenth is for the workers and for closing the database. */
 enum { DRAIN_TENTHS = 9 };
 
 struct server {
     const struct config *config;
-    struct opened opened; /* `db` only while starting */
+    struct opened opened;            /* `db` only while starting */
+    struct generations *generations; /* NULL, and so the next three: nothing is cached */
+    struct cache *responses;
+    struct cache *sessions;
+    struct keeper *keeper;
+    struct db_watcher watcher;
     struct pool *pool;
     struct pool *password_pool;
     struct api *api;
@@ -48,18 +56,56 @@ static void server_release(struct server *server)
 {
     http_server_free(server->public_server);
     http_server_free(server->ops_server);
+    keeper_stop(server->keeper);
     pool_free(server->password_pool);
     pool_free(server->pool);
     api_free(server->api);
+    cache_free(server->responses);
+    cache_free(server->sessions);
     opened_release(&server->opened);
+    generations_free(server->generations);
 }
 #define AUTO_SERVER CLEANUP(server_release)
+
+static void raise_generations(void *context, unsigned scopes, const int64_t generations[SCOPES])
+{
+    struct cache_vector bumped = {0};
+    memcpy(bumped.of, generations, SCOPES * sizeof *generations);
+    generations_raise(context, scopes, &bumped);
+}
+
+static void doubt_generations(void *context)
+{
+    generations_doubt(context);
+}
+
+/** From now on every commit of this process raises K before anyone is told of it. */
+static void make_caches(struct server *server)
+{
+    const struct config *config = server->config;
+    if (!config->cache_enabled)
+        return;
+    struct cache_settings responses = {.max_bytes = (size_t)config->cache_max_bytes,
+                                       .entry_max_bytes = ENTRY_MAX_BYTES,
+                                       .shards_max = SHARDS_MAX};
+    struct cache_settings sessions = {
+        .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
+    server->generations = generations_new(KEEPER_FRESH_MS);
+    server->responses = cache_new(&responses, server->generations);
+    server->sessions = cache_new(&sessions, server->generations);
+    server->watcher = (struct db_watcher){.context = server->generations,
+                                          .committed = raise_generations,
+                                          .doubtful = doubt_generations};
+    database_watch(server->opened.database, &server->watcher);
+}
 
 static enum status open_database(struct server *server, struct call *call,
                                  uint8_t ret_key[TOKEN_KEY_BYTES], struct err *err)
 {
     struct opened *opened = &server->opened;
     enum status status = database_new(server->config->database_url, &opened->database, err);
+    if (status == OK)
+        make_caches(server);
     if (status == OK)
         status = files_lock(opened->database, FILES_SERVE, &opened->lock, err);
     if (status == OK)
@@ -80,8 +126,17 @@ static enum status make_first_admin(struct server *server, struct call *call, ch
     enum status status =
         account_service_first_admin(&service, server->config->initial_admin_email,
                                     server->config->initial_admin_password, ret_password, err);
-    db_close(server->opened.db); /* from now on the workers have their own */
-    server->opened.db = NULL;
+    return status;
+}
+
+static enum status warm(struct server *server, struct err *err)
+{
+    unsigned count;
+    int64_t began_ms = clock_monotonic_ms();
+    enum status status = api_warm(server->api, server->opened.db, &count, err);
+    if (status == OK)
+        log_event(LOG_INFO, "warm", LOG_INT("answers", count),
+                  LOG_INT("took_ms", clock_monotonic_ms() - began_ms));
     return status;
 }
 
@@ -116,6 +171,14 @@ static void make_api(struct server *server, const struct clock *clock,
         .trusted_proxies = config->trusted_proxies,
         .version = OPENRISK_VERSION,
         .ops_token = config->ops_token,
+        .responses = server->responses,
+        .sessions = server->sessions,
+        .generations = server->generations,
+        .ttl_ms = {[TTL_RISKS] = (unsigned)config->cache_ttl_risks,
+                   [TTL_STATS] = (unsigned)config->cache_ttl_stats,
+                   [TTL_MATRIX] = (unsigned)config->cache_ttl_matrix,
+                   [TTL_TRENDS] = (unsigned)config->cache_ttl_trends},
+        .wait_timeout_ms = (unsigned)config->cache_wait_timeout,
         .import_max_bytes = (size_t)config->import_max_bytes,
         .acquire_timeout_ms = (unsigned)config->db_pool_acquire_timeout,
         .write_timeout_ms = (unsigned)config->db_write_timeout,
@@ -225,6 +288,8 @@ static void wait_and_drain(struct server *server, const sigset_t *signals)
     api_set_draining(server->api);
     http_server_drain(server->public_server, deadline_ms);
     http_server_drain(server->ops_server, deadline_ms);
+    keeper_stop(server->keeper);
+    server->keeper = NULL;
     pool_free(server->password_pool);
     pool_free(server->pool);
     server->password_pool = server->pool = NULL;
@@ -276,9 +341,18 @@ static enum status start(struct server *server, struct call *call, struct err *e
         return status;
     if (password)
         tell_first_admin(server, password);
-    printf("ready listen=http://%s ops=http://%s store=%s cache=none\n",
+    if (server->responses)
+        status = keeper_start(server->opened.database, server->generations, server->responses,
+                              &server->keeper, err);
+    if (status == OK && call_option(call, "warm"))
+        status = warm(server, err);
+    if (status != OK)
+        return status;
+    db_close(server->opened.db); /* from now on the workers have their own */
+    server->opened.db = NULL;
+    printf("ready listen=http://%s ops=http://%s store=%s cache=%s\n",
            http_server_address(server->public_server), http_server_address(server->ops_server),
-           database_engine_name(server->opened.database));
+           database_engine_name(server->opened.database), server->responses ? "memory" : "none");
     return OK;
 }
 

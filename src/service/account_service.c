@@ -14,11 +14,11 @@ enum status account_service_token_key(struct service *service, uint8_t ret_key[T
                                       struct err *err)
 {
     char *hex;
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = meta_get(service->db, "token_key", service->arena, &hex, err);
-    db_rollback(service->db);
+    service_end_read(service);
     if (status == NOT_FOUND) {
         char made[2 * TOKEN_KEY_BYTES + 1];
         token_key_new(made);
@@ -30,7 +30,7 @@ enum status account_service_token_key(struct service *service, uint8_t ret_key[T
         if (status == OK)
             status = db_commit(service->db, err);
         else
-            db_rollback(service->db);
+            service_end_read(service);
     }
     if (status != OK)
         return status;
@@ -68,11 +68,11 @@ enum status account_service_first_admin(struct service *service, const char *ema
                                         const char *password, char **ret_password, struct err *err)
 {
     int64_t count;
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = account_store_count(service->db, &count, err);
-    db_rollback(service->db);
+    service_end_read(service);
     *ret_password = NULL;
     if (status != OK || count > 0)
         return status;
@@ -104,30 +104,37 @@ static enum status unknown_token(struct err *err)
 
 enum status account_service_authenticate(struct service *service,
                                          const uint8_t key[TOKEN_KEY_BYTES], const char *token,
-                                         struct caller *ret_caller, bool *ret_stale,
-                                         struct err *err)
+                                         struct authentication *ret_authentication, struct err *err)
 {
     char hash[TOKEN_HASH_SIZE];
     if (!token_is_genuine(key, token))
         return unknown_token(err);
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     struct token_holder holder;
-    status = token_store_find(service->db, token_hash(token, hash), service->arena, &holder, err);
-    db_rollback(service->db);
+    struct authentication found;
+    status = db_generations(service->db, found.generations, err);
+    if (status == OK)
+        status =
+            token_store_find(service->db, token_hash(token, hash), service->arena, &holder, err);
+    service_end_read(service);
     if (status == NOT_FOUND || (status == OK && holder.token.expires_at <= service->now_ms))
         return unknown_token(err);
     if (status != OK)
         return status;
-    ret_caller->user_id = holder.user.id;
-    ret_caller->email = holder.user.email;
-    ret_caller->role = holder.user.role;
-    ret_caller->read_only = !holder.token.is_session && holder.token.scope == TOKEN_SCOPE_READ;
-    ret_caller->must_change_password = holder.user.must_change_password;
-    ret_caller->token_id = holder.token.id;
-    *ret_stale =
-        !holder.token.is_session && service->now_ms - holder.token.last_used_at >= MINUTE_MS;
+    bool is_session = holder.token.is_session;
+    found.caller = (struct caller){
+        .user_id = holder.user.id,
+        .email = holder.user.email,
+        .role = holder.user.role,
+        .read_only = !is_session && holder.token.scope == TOKEN_SCOPE_READ,
+        .must_change_password = holder.user.must_change_password,
+        .token_id = holder.token.id,
+    };
+    found.expires_at = holder.token.expires_at;
+    found.note_at = is_session ? INT64_MAX : holder.token.last_used_at + NOTE_USE_MS;
+    *ret_authentication = found;
     return OK;
 }
 
@@ -147,11 +154,11 @@ enum status account_service_note_use(struct service *service, const char *token_
 enum status account_service_get(struct service *service, const char *id, struct user *ret_user,
                                 struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = account_store_get(service->db, id, service->arena, ret_user, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
@@ -161,22 +168,22 @@ enum status account_service_find(struct service *service, const char *email, str
     const char *known = account_email(service->arena, email);
     if (!known)
         return err_set(err, NOT_FOUND, NULL, "there is no such user");
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = account_store_find(service->db, known, service->arena, ret_user, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
 enum status account_service_list(struct service *service, const struct list_request *request,
                                  struct user_list_page *ret_page, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = account_store_list(service->db, request, service->arena, ret_page, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 
@@ -194,7 +201,7 @@ static enum status insert_token(struct writer *writer, const uint8_t key[TOKEN_K
 }
 
 static enum status start_session(struct writer *writer, const uint8_t key[TOKEN_KEY_BYTES],
-                                 struct session *session, struct err *err)
+                                 struct new_session *session, struct err *err)
 {
     int64_t now_ms = writer->service->now_ms;
     struct token token = {.user_id = session->user.id,
@@ -214,9 +221,9 @@ static enum status start_session(struct writer *writer, const uint8_t key[TOKEN_
 
 enum status account_service_login(struct service *service, const uint8_t key[TOKEN_KEY_BYTES],
                                   const char *email, const char *password,
-                                  struct session *ret_session, struct err *err)
+                                  struct new_session *ret_session, struct err *err)
 {
-    struct session session = {0};
+    struct new_session session = {0};
     enum status status = account_service_find(service, email, &session.user, err);
     if (status != OK && status != NOT_FOUND)
         return status;
@@ -405,11 +412,11 @@ enum status account_service_change_password(struct service *service, const char 
 enum status account_service_tokens(struct service *service, const char *user_id,
                                    struct token **ret_tokens, size_t *ret_count, struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     status = token_store_of_user(service->db, user_id, service->arena, ret_tokens, ret_count, err);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }
 

@@ -26,19 +26,24 @@ enum status account_service_first_admin(struct service *service, const char *ema
                                         const char *password, char **ret_password,
                                         struct err *err) MUST_CHECK;
 
-/**
- * Who holds this token? Fills `ret_caller` but for `address` and `by_cookie`. UNAUTHENTICATED for
- * unknown, expired and revoked ones. `ret_stale`: its last use was noted more than a minute ago, so
- * the caller may want account_service_note_use().
- */
+/** Who holds a token, as of one snapshot. */
+struct authentication {
+    struct caller caller; /* but for `address` and `by_cookie` */
+    int64_t expires_at;
+    int64_t note_at;             /* when its use should be noted again; INT64_MAX for a session */
+    int64_t generations[SCOPES]; /* of the snapshot */
+};
+enum { NOTE_USE_MS = 60 * 1000 };
+/** UNAUTHENTICATED for unknown, expired and revoked tokens. */
 enum status account_service_authenticate(struct service *service,
                                          const uint8_t key[TOKEN_KEY_BYTES], const char *token,
-                                         struct caller *ret_caller, bool *ret_stale,
+                                         struct authentication *ret_authentication,
                                          struct err *err) MUST_CHECK;
+/** An API token has been used. */
 enum status account_service_note_use(struct service *service, const char *token_id,
                                      struct err *err) MUST_CHECK;
 
-struct session {
+struct new_session {
     char token[TOKEN_TEXT_SIZE];
     int64_t expires_at;
     struct user user;
@@ -46,7 +51,7 @@ struct session {
 /** UNAUTHENTICATED for wrong passwords, unknown and inactive users alike. Hashes. */
 enum status account_service_login(struct service *service, const uint8_t key[TOKEN_KEY_BYTES],
                                   const char *email, const char *password,
-                                  struct session *ret_session, struct err *err) MUST_CHECK;
+                                  struct new_session *ret_session, struct err *err) MUST_CHECK;
 enum status account_service_logout(struct service *service, struct err *err) MUST_CHECK;
 
 enum status account_service_get(struct service *service, const char *id, struct user *ret_user,

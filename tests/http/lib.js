@@ -255,6 +255,9 @@ class Server {
         const reply = await client.expect(200, 'POST', '/auth/login', { email, password });
         client.token = reply.json.token;
         client.user = reply.json.user;
+        if (email === ADMIN.email) {
+            this.adminToken = client.token;
+        }
         return client;
     }
 
@@ -273,9 +276,27 @@ class Server {
         return client;
     }
 
-    /** Run `openrisk …` with this server's settings: {code, stdout, stderr}. */
-    cli(args, { input, env, limitMs } = {}) {
-        return cli(args, { input, limitMs, cwd: this.folder, env: { ...this.env, ...env } });
+    /**
+     * Run `openrisk …` with this server's settings: {code, stdout, stderr}. What it wrote is seen by
+     * the running server within a second; with `sees` this waits until it has looked.
+     */
+    async cli(args, { input, env, limitMs, sees = true } = {}) {
+        const result = await cli(args, { input, limitMs, cwd: this.folder, env: { ...this.env, ...env } });
+        if (sees && this.running && this.adminToken) {
+            await this.look();
+        }
+        return result;
+    }
+
+    /** Wait until the server has read the generations of its database once more. */
+    async look() {
+        const began = Date.now();
+        const client = this.client(this.adminToken);
+        await waitFor(async () => {
+            const { status, json } = await client.get('/cache');
+            return status !== 200 || !json.enabled || json.age_ms < Date.now() - began;
+        }, 'the server to look at its database');
+        client.close();
     }
 
     /**

@@ -54,6 +54,8 @@ const WHO = {
     'GET /audit-logs': 'admin',
     'POST /import/risks': 'analyst',
     'GET /export/risks.json': 'any',
+    'GET /cache': 'admin',
+    'DELETE /cache': 'admin',
     'GET /health': 'public',
     'GET /openapi.json': 'public',
 };

@@ -42,7 +42,7 @@ async function statementsFor(server, client, method, route, body) {
 }
 
 test('a fixed number of statements per request', async (t) => {
-    const server = await startServer(t, { env: { LOG_LEVEL: 'debug' } });
+    const server = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_ENABLED: 'false' } });
     const admin = await countingClient(server);
     const asset = await makeAsset(admin, { name: 'Everywhere' });
     const fill = async (count) => {

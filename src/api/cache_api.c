@@ -1,0 +1,84 @@
+#include "api/handlers.h"
+#include "api/internal.h"
+#include "service/cache_service.h"
+
+static void put_generations(struct json_writer *out, const char *name, const int64_t *generations)
+{
+    json_open_object(out, name);
+    for (int scope = 0; scope < SCOPES; scope++)
+        json_put_int(out, scope_names[scope], generations[scope]);
+    json_close_object(out);
+}
+
+static void put_part(struct json_writer *out, const char *name, struct cache *cache)
+{
+    struct cache_statistics now = {0};
+    if (cache)
+        cache_statistics(cache, &now);
+    uint64_t misses = now.loads + now.coalesced, asked = now.hits + misses;
+    json_open_object(out, name);
+    json_put_int(out, "entries", (int64_t)now.entries);
+    json_put_int(out, "bytes", (int64_t)now.bytes);
+    json_put_int(out, "max_bytes", (int64_t)now.max_bytes);
+    json_put_int(out, "hits", (int64_t)now.hits);
+    json_put_int(out, "misses", (int64_t)misses);
+    json_put_int(out, "coalesced", (int64_t)now.coalesced);
+    if (asked > 0)
+        json_put_hundredths(out, "hit_rate", (int64_t)(100 * now.hits / asked));
+    else
+        json_put_null(out, "hit_rate");
+    json_put_int(out, "loads", (int64_t)now.loads);
+    json_put_int(out, "load_failures", (int64_t)now.load_failures);
+    json_put_int(out, "repeats", (int64_t)now.repeats);
+    json_put_int(out, "stores", (int64_t)now.stores);
+    json_put_int(out, "passed", (int64_t)now.passed);
+    json_put_int(out, "too_large", (int64_t)now.too_large);
+    json_put_int(out, "late", (int64_t)now.late);
+    json_open_object(out, "evictions");
+    json_put_int(out, "capacity", (int64_t)now.lost[LOST_CAPACITY]);
+    json_put_int(out, "expired", (int64_t)now.lost[LOST_EXPIRED]);
+    json_put_int(out, "outdated", (int64_t)now.lost[LOST_OUTDATED]);
+    json_put_int(out, "replaced", (int64_t)now.lost[LOST_REPLACED]);
+    json_close_object(out);
+    json_put_int(out, "loading", now.flights);
+    json_put_int(out, "waiting", now.waiting);
+    json_close_object(out);
+}
+
+enum status cache_get_state(struct call *call, struct err *err)
+{
+    (void)err;
+    const struct api_settings *settings = &call->api->settings;
+    struct json_writer *out = call->question.out;
+    struct generations *k = settings->generations;
+    struct cache_known known = {0};
+    int64_t age_ms = -1;
+    if (k) {
+        known = generations_known(k);
+        age_ms = generations_age_ms(k, clock_monotonic_ms());
+    }
+    json_open_object(out, NULL);
+    json_put_bool(out, "enabled", settings->responses != NULL);
+    put_generations(out, "generations", known.vector.of);
+    if (age_ms >= 0)
+        json_put_int(out, "age_ms", age_ms);
+    else
+        json_put_null(out, "age_ms");
+    put_part(out, "responses", settings->responses);
+    put_part(out, "sessions", settings->sessions);
+    json_close_object(out);
+    return OK;
+}
+
+enum status cache_invalidate(struct call *call, struct err *err)
+{
+    struct question *question = &call->question;
+    int64_t scope = question->params[0], generations[SCOPES];
+    bool all = scope == CACHE_ALL_SCOPES;
+    enum status status =
+        cache_service_invalidate(question->service, all ? (1u << SCOPES) - 1 : 1u << scope,
+                                 all ? "" : scope_names[scope], generations, err);
+    if (status == OK)
+        put_generations(question->out, NULL, generations);
+    return status;
+}

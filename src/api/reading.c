@@ -1,0 +1,399 @@
+#include "api/reading.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Keys */
+
+/* Between the parts of a key. No part can hold it: control characters are refused in paths and
+ * parameters alike. */
+#define SEPARATOR '\x1f'
+
+enum { NUMBER_SIZE = 24, KEY_PARTS_MAX = 2 * LIST_FILTERS_MAX + ROUTE_ARGS_MAX + 16 };
+
+struct key_parts {
+    struct {
+        const char *text;
+        size_t length;
+    } items[KEY_PARTS_MAX];
+    size_t count, bytes;
+    char numbers[ROUTE_PARAMS_MAX + 4][NUMBER_SIZE];
+    size_t number_count;
+};
+
+static void add_text(struct key_parts *parts, const char *text)
+{
+    size_t length = strlen(text);
+    parts->items[parts->count].text = text;
+    parts->items[parts->count++].length = length;
+    parts->bytes += length + 1;
+}
+
+static void add_number(struct key_parts *parts, int64_t number)
+{
+    char *end = parts->numbers[parts->number_count++] + NUMBER_SIZE - 1;
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    *end = '\0';
+    do
+        *--end = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0)
+        *--end = '-';
+    add_text(parts, end);
+}
+
+static void add_list(struct key_parts *parts, const struct list_request *list)
+{
+    const struct list_spec *spec = list->spec;
+    for (size_t i = 0; i < spec->filter_count; i++) {
+        if (!list->values[i])
+            continue;
+        add_text(parts, spec->filters[i].name);
+        add_text(parts, list->values[i]);
+    }
+    add_text(parts, spec->sorts[list->sort].name);
+    add_text(parts, list->descending ? "desc" : "asc");
+    add_number(parts, list->limit);
+    if (list->after)
+        add_text(parts, list->after);
+    else
+        add_number(parts, list->page);
+}
+
+struct cache_key reading_key(const struct api *api, const struct route *route,
+                             const struct question *question, int32_t day, struct arena *arena)
+{
+    struct key_parts parts;
+    parts.count = parts.bytes = parts.number_count = 0;
+    add_text(&parts, route->pattern);
+    add_number(&parts, day);
+    for (size_t i = 0; i < ROUTE_ARGS_MAX && question->args[i]; i++)
+        add_text(&parts, question->args[i]);
+    for (size_t i = 0; i < route->param_count; i++)
+        add_number(&parts, question->params[i]);
+    if (route->list)
+        add_list(&parts, &question->list);
+    char *text = arena_alloc(arena, parts.bytes), *at = text;
+    for (size_t i = 0; i < parts.count; i++) {
+        memcpy(at, parts.items[i].text, parts.items[i].length);
+        at += parts.items[i].length;
+        *at++ = SEPARATOR;
+    }
+    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, text, parts.bytes);
+    return (struct cache_key){.text = text, .length = parts.bytes, .hash = fingerprint.words[0]};
+}
+
+/* Asking */
+
+static int64_t midnight_of(const struct passage *passage)
+{
+    return (int64_t)clock_day(passage->now_ms) * CLOCK_DAY_MS;
+}
+
+/** Where the answers of its route are kept; NULL: nowhere. */
+static struct cache *cache_of(const struct passage *passage)
+{
+    return passage->match.route->cache.scopes ? passage->api->settings.responses : NULL;
+}
+
+/** What is asked, as the route declares it. */
+static enum status parse(struct passage *passage, struct err *err)
+{
+    const struct route *route = passage->match.route;
+    struct arena *arena = http_arena(passage->request);
+    enum status status =
+        input_parameters(route, http_query(passage->request), arena, &passage->question, err);
+    if (status != OK)
+        return status;
+    memcpy(passage->question.args, passage->match.args, sizeof passage->match.args);
+    if (cache_of(passage))
+        passage->key =
+            reading_key(passage->api, route, &passage->question, clock_day(passage->now_ms), arena);
+    passage->is_parsed = true;
+    return OK;
+}
+
+static struct cache_terms terms_of(const struct passage *passage)
+{
+    const struct cache_policy *policy = &passage->match.route->cache;
+    return (struct cache_terms){.scopes = policy->scopes,
+                                .ttl_ms = passage->api->settings.ttl_ms[policy->ttl]};
+}
+
+static void reply(struct passage *passage, struct answer *answer, enum answer_way way,
+                  void (*send)(struct http_request *, const struct http_reply *))
+{
+    passage->answer = answer;
+    answer_reply(passage->request, answer, way, send);
+}
+
+bool reading_begin(struct passage *passage)
+{
+    struct cache *cache = cache_of(passage);
+    struct session *session = passage->session;
+    if (!cache || !session || atomic_load(&session->note_at) <= passage->now_ms ||
+        http_has_body(passage->request))
+        return false;
+    struct err err;
+    err_init(&err);
+    enum status status = access_may(passage, &session->caller, &err);
+    if (status == OK)
+        status = parse(passage, &err);
+    if (status != OK) {
+        passage_reply_error(passage, status, &err, http_reply);
+        return true;
+    }
+    struct cache_value *value = cache_get(cache, &passage->key, clock_monotonic_coarse_ms());
+    if (value)
+        reply(passage, answer_of(value), WAY_HIT, http_reply);
+    return value != NULL;
+}
+
+/** A flight that the passage waits for has ended, on the thread of who led it. */
+static void landed(struct cache_waiter *waiter, const struct cache_landing *landing)
+{
+    struct passage *passage = (struct passage *)((char *)waiter - offsetof(struct passage, waiter));
+    if (landing->status == OK)
+        reply(passage, answer_of(cache_value_ref(landing->value)), WAY_COLLAPSED, http_reply_later);
+    else
+        passage_reply_error(passage, landing->status, landing->err, http_reply_later);
+}
+
+bool reading_enter(struct passage *passage)
+{
+    struct cache_terms terms = terms_of(passage);
+    struct cache_value *value;
+    int64_t now_ms = clock_monotonic_ms();
+    passage->waiter.landed = landed;
+    passage->waiter.deadline_ms = now_ms + passage->api->settings.wait_timeout_ms;
+    switch (cache_enter(cache_of(passage), &passage->key, &terms, now_ms, &passage->waiter, &value,
+                        &passage->flight)) {
+    case CACHE_HIT:
+        reply(passage, answer_of(value), WAY_HIT, http_reply_later);
+        return true;
+    case CACHE_WAITS:
+        return true;
+    case CACHE_LEADS:
+        return false;
+    }
+    return false;
+}
+
+/* Loading */
+
+/** A load under way. */
+struct load {
+    struct api *api;
+    const struct route *route;
+    struct question *question;
+    struct service *service;
+    struct cache_flight *flight; /* NULL: without a cache */
+    bool compress;
+};
+
+/** In the snapshot: ask the handler. OK also for 404, which is an answer too. */
+static enum status ask(struct load *load, struct answer **ret_answer, struct err *err)
+{
+    struct question *question = load->question;
+    AUTO_BUF struct buf body;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    struct json_writer out;
+    json_writer_init(&out, &body);
+    question->service = load->service;
+    question->out = &out;
+    question->version = 0;
+    enum status status = load->route->read(question, err);
+    if (status == NOT_FOUND) {
+        size_t length;
+        int http_status = problem_http_status(status);
+        const char *problem = problem_body(load->service->arena, http_status, err, &length);
+        *ret_answer = answer_new(http_status, problem, length, 0, load->compress);
+        return OK;
+    }
+    if (status == OK && body.overflow)
+        return err_set(err, TOO_LARGE, NULL, "the answer is too large; ask for less");
+    if (status == OK)
+        *ret_answer = answer_new(load->route->status, body.data, body.length, question->version,
+                                 load->compress);
+    return status;
+}
+
+/** One snapshot: its generations, and the answer that it shows. */
+static void load_once(struct load *load, struct cache_landing *landing, struct err *err)
+{
+    struct service *service = load->service;
+    struct generations *k = load->api->settings.generations;
+    struct answer *answer = NULL;
+    int64_t generations[SCOPES];
+    struct cache_look look = {0};
+    if (load->flight)
+        look = generations_look(k);
+    landing->status = db_begin_read(service->db, err);
+    landing->err = err;
+    if (landing->status != OK)
+        return;
+    service->in_snapshot = true;
+    if (load->flight) {
+        landing->status = db_generations(service->db, generations, err);
+        if (landing->status == OK) {
+            landing->vector = api_vector(generations);
+            generations_seen(k, look, &landing->vector);
+            answer = answer_of(cache_found_at(load->flight, look, &landing->vector));
+        }
+    }
+    if (landing->status == OK && !answer)
+        landing->status = ask(load, &answer, err);
+    service->in_snapshot = false;
+    db_rollback(service->db);
+    landing->value = answer ? answer_value(answer) : NULL;
+}
+
+/** Load, and land. `ret_landing`: the value is the caller's. */
+static void load_and_land(struct load *load, struct cache_landing *ret_landing, struct err *err)
+{
+    for (;;) {
+        *ret_landing = (struct cache_landing){0};
+        load_once(load, ret_landing, err);
+        if (!load->flight || cache_land(load->flight, ret_landing))
+            return;
+        cache_value_unref(ret_landing->value);
+    }
+}
+
+static struct service service_for(struct passage *passage, struct db *db,
+                                  const struct caller *caller, int64_t now_ms)
+{
+    struct service service = service_new(db, http_arena(passage->request), now_ms, caller);
+    service.write_timeout_ms = (int)passage->api->settings.write_timeout_ms;
+    return service;
+}
+
+/** Not entered yet: who asks, may they, what is asked. */
+static enum status admit(struct passage *passage, struct db *db, struct err *err)
+{
+    struct caller caller = {0};
+    struct service service = service_for(passage, db, &caller, passage->now_ms);
+    enum status status = access_check(passage, &service, &caller, err);
+    return status == OK ? parse(passage, err) : status;
+}
+
+static void run_load(struct passage *passage, struct db *db)
+{
+    /* Neither the caller nor the time of day can get into an answer. */
+    static const struct caller nobody = {0};
+    struct service service = service_for(passage, db, &nobody, midnight_of(passage));
+    bool keeps = passage->flight != NULL;
+    struct load load = {
+        .api = passage->api,
+        .route = passage->match.route,
+        .question = &passage->question,
+        .service = &service,
+        .flight = passage->flight,
+        .compress = keeps || input_accepts_gzip(passage->request),
+    };
+    struct cache_landing landing;
+    struct err err;
+    err_init(&err);
+    load_and_land(&load, &landing, &err);
+    passage->flight = NULL;
+    passage_count_statements(passage, db);
+    if (landing.status != OK)
+        passage_reply_error(passage, landing.status, landing.err, http_reply_later);
+    else
+        reply(passage, answer_of(landing.value),
+              !keeps           ? WAY_BYPASS
+              : landing.stored ? WAY_STORED
+                               : WAY_MISS,
+              http_reply_later);
+}
+
+/** The pool had no worker for the one who leads: all who wait for it hear the same. */
+static void land_refused(struct passage *passage, enum status status, const struct err *why)
+{
+    struct cache_landing landing = {.status = status, .err = why};
+    if (passage->flight && !cache_land(passage->flight, &landing))
+        log_event(LOG_ERROR, "flight_not_landed"); /* a failure is never repeated */
+    passage->flight = NULL;
+}
+
+void reading_run(struct passage *passage, struct db *db, enum status status, const struct err *why)
+{
+    struct err err;
+    err_init(&err);
+    if (status != OK) {
+        land_refused(passage, status, why);
+        passage_reply_error(passage, status, why, http_reply_later);
+        return;
+    }
+    if (!passage->is_parsed) {
+        status = admit(passage, db, &err);
+        passage_count_statements(passage, db);
+        if (status != OK) {
+            passage_reply_error(passage, status, &err, http_reply_later);
+            return;
+        }
+        if (cache_of(passage) && reading_enter(passage))
+            return;
+    }
+    run_load(passage, db);
+}
+
+/* Warming */
+
+/** A route's default question: no parameters, nothing in its path. */
+static bool has_default(const struct route *route)
+{
+    return route->read && route->cache.scopes && !strchr(route->pattern, '{');
+}
+
+static enum status warm_one(struct api *api, struct db *db, const struct route *route,
+                            int64_t now_ms, struct arena *arena, struct err *err)
+{
+    static const struct caller nobody = {0};
+    int32_t day = clock_day(now_ms);
+    struct question question = {0};
+    struct cache_landing landing;
+    struct cache_value *value = NULL;
+    struct cache_terms terms = {route->cache.scopes, api->settings.ttl_ms[route->cache.ttl]};
+    enum status status = input_parameters(route, (struct http_params){0}, arena, &question, err);
+    if (status != OK)
+        return status;
+    struct cache_key key = reading_key(api, route, &question, day, arena);
+    struct service service = service_new(db, arena, (int64_t)day * CLOCK_DAY_MS, &nobody);
+    struct load load = {
+        .api = api, .route = route, .question = &question, .service = &service, .compress = true};
+    /* Before the server is ready nobody else asks, so this one leads, or it is there. */
+    if (cache_enter(api->settings.responses, &key, &terms, clock_monotonic_ms(), NULL, &value,
+                    &load.flight) == CACHE_LEADS) {
+        load_and_land(&load, &landing, err);
+        status = landing.status;
+        value = landing.value;
+    }
+    cache_value_unref(value);
+    return status;
+}
+
+enum status api_warm(struct api *api, struct db *db, unsigned *ret_count, struct err *err)
+{
+    int64_t now_ms = clock_now_ms(api->settings.clock);
+    unsigned count = 0;
+    AUTO_ARENA struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; api->settings.responses && i < route_count; i++) {
+        if (!has_default(&routes[i]))
+            continue;
+        enum status status = warm_one(api, db, &routes[i], now_ms, &arena, err);
+        if (status != OK)
+            return status;
+        arena_clear(&arena);
+        count++;
+    }
+    *ret_count = count;
+    return OK;
+}

@@ -1,0 +1,30 @@
+/**
+ * Reading: from a question to its answer, by the cache or by a load.
+ *
+ *   event loop   reading_begin    a hit is answered at once: no worker, no database
+ *                reading_enter    somebody loads it already: wait; else lead, in the pool's line
+ *   worker       reading_run      load it in a snapshot, keep it, answer all who wait
+ *
+ * If the event loop does not know who asks (the first request with a token, or after a change of
+ * accounts), reading_run() finds out first and enters then.
+ */
+#ifndef OPENRISK_API_READING_H
+#define OPENRISK_API_READING_H
+
+#include "api/internal.h"
+
+/**
+ * What a question is found by: its route, its day, and what was asked, in the order of the tables,
+ * so that equal questions have equal keys however they were written. Texts are the arena's.
+ */
+struct cache_key reading_key(const struct api *api, const struct route *route,
+                             const struct question *question, int32_t day, struct arena *arena);
+
+/** In `begin`: true if it was answered. */
+bool reading_begin(struct passage *passage);
+/** In `handle`, suspended: true if somebody else will answer it, or it was answered. */
+bool reading_enter(struct passage *passage);
+/** On a worker. `status` and `why` are the pool's. */
+void reading_run(struct passage *passage, struct db *db, enum status status, const struct err *why);
+
+#endif

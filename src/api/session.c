@@ -1,0 +1,84 @@
+#include "api/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/mem.h"
+
+/* Changes that bypass the program (another's SQL) are seen after this time. */
+enum { KEPT_MS = 60 * 1000 };
+
+static struct cache_key key_of(const struct fingerprint *fingerprint)
+{
+    return (struct cache_key){.text = (const char *)fingerprint,
+                              .length = sizeof *fingerprint,
+                              .hash = fingerprint->words[0]};
+}
+
+struct session *session_find(const struct api *api, const char *token, int64_t now_ms)
+{
+    struct cache *cache = api->settings.sessions;
+    if (!cache)
+        return NULL;
+    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
+    struct cache_key key = key_of(&fingerprint);
+    struct session *session = (struct session *)cache_get(cache, &key, clock_monotonic_coarse_ms());
+    if (session && session->expires_at <= now_ms) {
+        session_unref(session);
+        return NULL;
+    }
+    return session;
+}
+
+static void free_session(struct cache_value *value)
+{
+    free(value);
+}
+
+/** Copy a text behind the struct. */
+static const char *keep_text(char **at, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*at, text, size);
+    *at += size;
+    return copy;
+}
+
+static struct session *session_new(const struct authentication *found)
+{
+    const struct caller *caller = &found->caller;
+    size_t size = sizeof(struct session) + strlen(caller->user_id) + strlen(caller->email) +
+                  strlen(caller->token_id) + 3;
+    struct session *session = mem_zalloc(1, size);
+    char *at = (char *)(session + 1);
+    cache_value_init(&session->value, mem_footprint(size), free_session);
+    session->caller = *caller;
+    session->caller.user_id = keep_text(&at, caller->user_id);
+    session->caller.email = keep_text(&at, caller->email);
+    session->caller.token_id = keep_text(&at, caller->token_id);
+    session->expires_at = found->expires_at;
+    atomic_init(&session->note_at, found->note_at);
+    return session;
+}
+
+struct session *session_keep(const struct api *api, const char *token,
+                             const struct authentication *found)
+{
+    static const struct cache_terms terms = {.scopes = 1u << SCOPE_ACCOUNTS, .ttl_ms = KEPT_MS};
+    struct session *session = session_new(found);
+    if (!api->settings.sessions)
+        return session;
+    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
+    struct cache_key key = key_of(&fingerprint);
+    struct cache_vector vector = api_vector(found->generations);
+    cache_put(api->settings.sessions, &key, &terms, &vector, clock_monotonic_coarse_ms(),
+              &session->value);
+    return session;
+}
+
+void session_unref(struct session *session)
+{
+    if (session)
+        cache_value_unref(&session->value);
+}
