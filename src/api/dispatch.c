@@ -70,6 +70,25 @@ static size_t body_limit(const struct api *api, const struct route *route)
     return 0;
 }
 
+/** False if there is none for this path and method, which has been said then. */
+static bool find_route(struct passage *passage)
+{
+    struct http_request *request = passage->request;
+    const char *path = http_path(request);
+    size_t prefix = strlen(base_path);
+    bool below = strncmp(path, base_path, prefix) == 0 && path[prefix] == '/';
+    passage->match =
+        route_find(http_method(request), below ? path + prefix : path, http_arena(request));
+    /* Only the front page lies outside the base path. */
+    if (!passage->match.methods || (below == (strcmp(path, "/") == 0))) {
+        reply_http_error(passage, 404, "there is nothing here; the API is below /api/v1");
+        return false;
+    }
+    if (!passage->match.route)
+        reply_method_not_allowed(passage);
+    return passage->match.route != NULL;
+}
+
 static void begin(void *context, struct http_request *request)
 {
     struct api *api = context;
@@ -80,21 +99,9 @@ static void begin(void *context, struct http_request *request)
     buf_init(&passage->out, ANSWER_MAX_BYTES);
     http_set_data(request, passage);
 
-    const char *path = http_path(request);
-    size_t prefix = strlen(base_path);
-    bool below = strncmp(path, base_path, prefix) == 0 && path[prefix] == '/';
-    passage->match =
-        route_find(http_method(request), below ? path + prefix : path, http_arena(request));
+    if (!reading_recall(passage) && !find_route(passage))
+        return;
     const struct route *route = passage->match.route;
-    /* Only the front page lies outside the base path. */
-    if (!passage->match.methods || (below == (strcmp(path, "/") == 0))) {
-        reply_http_error(passage, 404, "there is nothing here; the API is below /api/v1");
-        return;
-    }
-    if (!route) {
-        reply_method_not_allowed(passage);
-        return;
-    }
     struct err err;
     err_init(&err);
     enum status status = access_find_token(passage, &err);
@@ -290,7 +297,7 @@ static void handle(void *context, struct http_request *request)
     struct err err;
     err_init(&err);
     http_suspend(request);
-    if (passage->is_parsed && reading_enter(passage))
+    if (passage->is_admitted && reading_enter(passage))
         return;
     enum status status = pool_submit(pool, &passage->job, &err);
     if (status == BUSY && route->lane == LANE_PASSWORD)

@@ -36,6 +36,14 @@ enum { ANSWER_MAX_BYTES = 64 << 20 };
 
 struct answer;
 
+/** What is asked of a route that reads; depends on the target and the day alone. */
+struct asked {
+    const struct route *route;
+    int32_t day;
+    struct question question; /* args, list, params */
+    struct cache_key key;     /* of routes that are cached */
+};
+
 /** The database's generations in the form of the cache. */
 struct cache_vector api_vector(const int64_t generations[SCOPES]);
 
@@ -49,10 +57,9 @@ struct passage {
     const char *token; /* from Authorization or the cookie; NULL */
     bool by_cookie;
     struct session *session; /* who asks, if it is known: a reference until the end; NULL */
-    /* of routes that read, once `is_parsed` */
-    bool is_parsed;
-    struct question question;
-    struct cache_key key;
+    /* of routes that read */
+    const struct asked *asked; /* NULL until it has been understood */
+    bool is_admitted;          /* the event loop knows who asks, and they may */
     struct cache_waiter waiter;
     struct cache_flight *flight; /* which this passage leads; else NULL */
     struct answer *answer;       /* what it is answered with: a reference until the end; NULL */

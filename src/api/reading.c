@@ -91,32 +91,56 @@ struct cache_key reading_key(const struct api *api, const struct route *route,
 
 /* Asking */
 
-static int64_t midnight_of(const struct passage *passage)
-{
-    return (int64_t)clock_day(passage->now_ms) * CLOCK_DAY_MS;
-}
-
 /** Where the answers of its route are kept; NULL: nowhere. */
 static struct cache *cache_of(const struct passage *passage)
 {
     return passage->match.route->cache.scopes ? passage->api->settings.responses : NULL;
 }
 
-/** What is asked, as the route declares it. */
-static enum status parse(struct passage *passage, struct err *err)
+/** What is asked, as the route declares it. Kept in `arena`. */
+static enum status understand(struct passage *passage, struct arena *arena, struct err *err)
 {
     const struct route *route = passage->match.route;
-    struct arena *arena = http_arena(passage->request);
+    struct asked *asked = arena_zalloc(arena, 1, sizeof *asked);
     enum status status =
-        input_parameters(route, http_query(passage->request), arena, &passage->question, err);
+        input_parameters(route, http_query(passage->request), arena, &asked->question, err);
     if (status != OK)
         return status;
-    memcpy(passage->question.args, passage->match.args, sizeof passage->match.args);
+    asked->route = route;
+    asked->day = clock_day(passage->now_ms);
+    for (size_t i = 0; i < ROUTE_ARGS_MAX; i++)
+        asked->question.args[i] = arena_strdup(arena, passage->match.args[i]);
     if (cache_of(passage))
-        passage->key =
-            reading_key(passage->api, route, &passage->question, clock_day(passage->now_ms), arena);
-    passage->is_parsed = true;
+        asked->key = reading_key(passage->api, route, &asked->question, asked->day, arena);
+    passage->asked = asked;
     return OK;
+}
+
+bool reading_recall(struct passage *passage)
+{
+    enum http_method method = http_method(passage->request);
+    const struct asked *asked = http_note(passage->request);
+    if (!asked || (method != HTTP_GET && method != HTTP_HEAD) ||
+        asked->day != clock_day(passage->now_ms))
+        return false;
+    passage->match.route = asked->route;
+    passage->asked = asked;
+    return true;
+}
+
+/**
+ * On the event loop: and note it with the target, if it can be understood. What cannot leaves
+ * nothing there, or who asks for nonsense again and again would fill the memory.
+ */
+static enum status understand_and_note(struct passage *passage, struct err *err)
+{
+    struct http_request *request = passage->request;
+    enum status status = understand(passage, http_arena(request), err);
+    if (status == OK)
+        status = understand(passage, http_note_arena(request), err);
+    if (status == OK)
+        http_set_note(request, (void *)passage->asked);
+    return status;
 }
 
 static struct cache_terms terms_of(const struct passage *passage)
@@ -143,13 +167,15 @@ bool reading_begin(struct passage *passage)
     struct err err;
     err_init(&err);
     enum status status = access_may(passage, &session->caller, &err);
-    if (status == OK)
-        status = parse(passage, &err);
+    if (status == OK && !passage->asked)
+        status = understand_and_note(passage, &err);
     if (status != OK) {
         passage_reply_error(passage, status, &err, http_reply);
         return true;
     }
-    struct cache_value *value = cache_get(cache, &passage->key, clock_monotonic_coarse_ms());
+    passage->is_admitted = true;
+    struct cache_value *value =
+        cache_get(cache, &passage->asked->key, http_received_us(passage->request) / 1000);
     if (value)
         reply(passage, answer_of(value), WAY_HIT, http_reply);
     return value != NULL;
@@ -172,8 +198,8 @@ bool reading_enter(struct passage *passage)
     int64_t now_ms = clock_monotonic_ms();
     passage->waiter.landed = landed;
     passage->waiter.deadline_ms = now_ms + passage->api->settings.wait_timeout_ms;
-    switch (cache_enter(cache_of(passage), &passage->key, &terms, now_ms, &passage->waiter, &value,
-                        &passage->flight)) {
+    switch (cache_enter(cache_of(passage), &passage->asked->key, &terms, now_ms, &passage->waiter,
+                        &value, &passage->flight)) {
     case CACHE_HIT:
         reply(passage, answer_of(value), WAY_HIT, http_reply_later);
         return true;
@@ -280,19 +306,23 @@ static enum status admit(struct passage *passage, struct db *db, struct err *err
     struct caller caller = {0};
     struct service service = service_for(passage, db, &caller, passage->now_ms);
     enum status status = access_check(passage, &service, &caller, err);
-    return status == OK ? parse(passage, err) : status;
+    if (status != OK || passage->asked)
+        return status;
+    return understand(passage, http_arena(passage->request), err);
 }
 
 static void run_load(struct passage *passage, struct db *db)
 {
     /* Neither the caller nor the time of day can get into an answer. */
     static const struct caller nobody = {0};
-    struct service service = service_for(passage, db, &nobody, midnight_of(passage));
+    struct service service =
+        service_for(passage, db, &nobody, (int64_t)passage->asked->day * CLOCK_DAY_MS);
+    struct question question = passage->asked->question;
     bool keeps = passage->flight != NULL;
     struct load load = {
         .api = passage->api,
         .route = passage->match.route,
-        .question = &passage->question,
+        .question = &question,
         .service = &service,
         .flight = passage->flight,
         .compress = keeps || input_accepts_gzip(passage->request),
@@ -331,7 +361,7 @@ void reading_run(struct passage *passage, struct db *db, enum status status, con
         passage_reply_error(passage, status, why, http_reply_later);
         return;
     }
-    if (!passage->is_parsed) {
+    if (!passage->is_admitted) {
         status = admit(passage, db, &err);
         passage_count_statements(passage, db);
         if (status != OK) {

@@ -20,7 +20,9 @@
 struct cache_key reading_key(const struct api *api, const struct route *route,
                              const struct question *question, int32_t day, struct arena *arena);
 
-/** In `begin`: true if it was answered. */
+/** In `begin`: is this target known already? Then route and question are. */
+bool reading_recall(struct passage *passage);
+/** In `begin`, when route and token are known: true if it was answered. */
 bool reading_begin(struct passage *passage);
 /** In `handle`, suspended: true if somebody else will answer it, or it was answered. */
 bool reading_enter(struct passage *passage);

@@ -290,7 +290,7 @@ struct route_match route_find(enum http_method method, const char *path, struct 
         method = HTTP_GET;
     for (size_t i = 0; i < route_count; i++) {
         const char *args[ROUTE_ARGS_MAX] = {0};
-        if (!fits(routes[i].pattern, path, args, arena))
+        if (routes[i].pattern[1] != path[1] || !fits(routes[i].pattern, path, args, arena))
             continue;
         if (args[0] && literal)
             continue;

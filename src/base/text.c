@@ -120,7 +120,8 @@ char *text_trim(struct arena *arena, const char *text)
 
 bool text_equal_nocase(const char *a, const char *b)
 {
-    return strcasecmp(a, b) == 0;
+    /* Most pairs differ in the first letter already; 0x20 is what cases differ in. */
+    return ((*a ^ *b) & ~0x20) == 0 && strcasecmp(a, b) == 0;
 }
 
 bool text_equal(const char *a, const char *b)

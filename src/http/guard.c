@@ -56,6 +56,25 @@ static char *decode(struct arena *arena, const char *raw, size_t length, bool in
     return text_is_utf8(decoded, (size_t)(out - decoded)) ? decoded : NULL;
 }
 
+/** Letters, digits, '-', '_' and single '/': what nearly every path consists of, and needs no care.
+ */
+static bool is_plain_path(const char *raw, size_t length)
+{
+    static const bool plain[256] = {['a' ... 'z'] = true,
+                                    ['A' ... 'Z'] = true,
+                                    ['0' ... '9'] = true,
+                                    ['-'] = true,
+                                    ['_'] = true};
+    bool after_slash = false;
+    for (size_t i = 0; i < length; i++) {
+        bool slash = raw[i] == '/';
+        if (slash ? after_slash : !plain[(unsigned char)raw[i]])
+            return false;
+        after_slash = slash;
+    }
+    return true;
+}
+
 static bool has_dot_segment(const char *path)
 {
     for (const char *segment = path; segment; segment = strchr(segment, '/')) {
@@ -80,6 +99,10 @@ static int guard_path(struct arena *arena, const char *raw, size_t length, const
 {
     if (raw[0] != '/')
         return refuse(400, "the path must begin with '/'", ret_detail);
+    if (is_plain_path(raw, length)) {
+        *ret_path = arena_memdup(arena, raw, length);
+        return 0;
+    }
     if (has_encoded_slash(raw, length))
         return refuse(400, "an encoded '/' is not allowed in the path", ret_detail);
     const char *path = decode(arena, raw, length, false);
@@ -131,17 +154,28 @@ int guard_target(struct arena *arena, const char *target, const char **ret_path,
     return guard_query(arena, target + length + (target[length] == '?'), ret_query, ret_detail);
 }
 
+/* RFC 9110, section 5.6.2 */
 static bool is_token(const char *text)
 {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
+    static const bool token[256] = {
+        ['a' ... 'z'] = true,  ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['!'] = true,
+        ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,          ['^' ... '`'] = true, ['|'] = true,         ['~'] = true};
     if (!*text)
         return false;
-    for (; *text; text++) {
-        bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
-        if (!letter && !(*text >= '0' && *text <= '9') && !strchr(marks, *text))
-            return false;
-    }
-    return true;
+    while (token[(unsigned char)*text])
+        text++;
+    return !*text;
+}
+
+/** A tab is allowed, a CR is not; an LF has ended the line. */
+static bool is_value(const char *text)
+{
+    const char *at = text;
+    while (*at >= ' ' && *at < 0x7F)
+        at++;
+    return !*at || (!text_has_control(text, true) && !strchr(text, '\r') &&
+                    text_is_utf8(text, strlen(text)));
 }
 
 /** Up to 2^63 - 1; false on anything but digits. */
@@ -166,9 +200,7 @@ static int guard_each(struct http_params headers, unsigned counts[COUNTED],
         const struct http_param *header = &headers.items[i];
         if (!is_token(header->name))
             return refuse(400, "the name of a header holds a forbidden character", ret_detail);
-        /* A tab is allowed, a CR is not; an LF has ended the line. */
-        if (text_has_control(header->value, true) || strchr(header->value, '\r') ||
-            !text_is_utf8(header->value, strlen(header->value)))
+        if (!is_value(header->value))
             return refuse(400, "the value of a header is not text", ret_detail);
         for (size_t known = 0; counted_names[known]; known++) {
             if (text_equal_nocase(header->name, counted_names[known])) {

@@ -53,7 +53,7 @@ static bool lines_are_plain(const struct http_request *request, const char *meth
     if (MHD_VERSION >= 0x00097700)
         return true;
     if (!follows(method, 1, (uintptr_t)request->line_target) ||
-        strlen(method) + 1 + strlen(request->target) + 1 != (size_t)(version - method))
+        strlen(method) + 1 + request->target->length + 1 != (size_t)(version - method))
         return false;
     const char *end = version;
     for (size_t i = 0; i < headers.count; i++) {
@@ -90,9 +90,10 @@ int head_read(struct http_request *request, const char *method, const char *vers
         return 431;
     }
     int refused = guard_method(method, &request->method, ret_detail);
-    if (!refused)
-        refused = guard_target(&request->arena, request->target, &request->path, &request->query,
-                               ret_detail);
+    if (!refused && request->target->refused) {
+        *ret_detail = request->target->detail;
+        refused = request->target->refused;
+    }
     if (!refused)
         refused = guard_headers(request->headers, strcmp(version, "HTTP/1.0") == 0,
                                 &request->framing, ret_detail);

@@ -126,6 +126,15 @@ const char *http_peer(const struct http_request *request);
 /** Monotonic µs when the request line was read. */
 int64_t http_received_us(const struct http_request *request);
 
+/**
+ * A note on the target: what the application has made of path and query alone. The server may keep
+ * it and have it at hand when the same target is asked for again. Only in `begin` and `handle`; a
+ * note lives in the note's arena, at least until `done`, and is not changed once it is set.
+ */
+void *http_note(const struct http_request *request); /* NULL: none yet */
+struct arena *http_note_arena(struct http_request *request);
+void http_set_note(struct http_request *request, void *note);
+
 /** A place for the application's own pointer. */
 void http_set_data(struct http_request *request, void *data);
 void *http_data(const struct http_request *request);

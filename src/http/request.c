@@ -59,6 +59,7 @@ void requests_release(struct http_loop *loop)
         free_request(request);
     }
     loop->spare_count = 0;
+    targets_release(&loop->targets);
 }
 
 struct http_request *request_new(struct http_loop *loop, struct connection *connection,
@@ -72,8 +73,7 @@ struct http_request *request_new(struct http_loop *loop, struct connection *conn
     request->library = library;
     connection->request = request;
     request->line_target = target;
-    request->target = arena_strdup(&request->arena, target ? target : "");
-    request->path = "";
+    request->target = targets_get(&loop->targets, target ? target : "");
     request->received_us = clock_monotonic_us();
     request->reply.file = -1;
     connection_expect(connection,
@@ -109,6 +109,7 @@ void request_end(struct http_request *request)
     if (!request->queued)
         drop_reply(&request->reply);
     drop_body(request);
+    target_unref(request->target);
     connection_wait(request->connection,
                     clock_monotonic_coarse_ms() + server->settings.idle_timeout_ms);
     give_spare(request->loop, request);
@@ -334,12 +335,27 @@ enum http_method http_method(const struct http_request *request)
 
 const char *http_path(const struct http_request *request)
 {
-    return request->path;
+    return request->target->path;
 }
 
 struct http_params http_query(const struct http_request *request)
 {
-    return request->query;
+    return request->target->query;
+}
+
+void *http_note(const struct http_request *request)
+{
+    return request->target->note;
+}
+
+struct arena *http_note_arena(struct http_request *request)
+{
+    return &request->target->arena;
+}
+
+void http_set_note(struct http_request *request, void *note)
+{
+    request->target->note = note;
 }
 
 const char *http_header(const struct http_request *request, const char *name)

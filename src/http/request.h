@@ -19,6 +19,7 @@
 #include "http/connections.h"
 #include "http/guard.h"
 #include "http/http.h"
+#include "http/target.h"
 
 struct http_server {
     struct http_app app;
@@ -38,6 +39,7 @@ struct http_server {
 struct http_loop {
     struct http_server *server;
     struct MHD_Daemon *daemon; /* NULL once drained */
+    struct targets targets;
     struct http_request *spare;
     unsigned spare_count;
 };
@@ -60,10 +62,9 @@ struct http_request {
     enum request_stage stage;
 
     const char *line_target; /* in the library's memory, only to compare positions */
-    const char *target;      /* as received */
+    struct target *target;   /* a reference */
     enum http_method method;
-    const char *path;
-    struct http_params query, headers;
+    struct http_params headers;
     struct guard_framing framing;
     int64_t received_us;
 
@@ -84,7 +85,7 @@ struct http_request {
 
 struct http_request *request_new(struct http_loop *loop, struct connection *connection,
                                  struct MHD_Connection *library, const char *target);
-/** Free the spare requests of a loop that has ended. */
+/** Free the spare requests and the targets of a loop that has ended. */
 void requests_release(struct http_loop *loop);
 /** The library's calls: head, pieces of the body, end. MHD_NO closes the connection. */
 enum MHD_Result request_serve(struct http_request *request, const char *method, const char *version,
