@@ -1,0 +1,248 @@
+/*
+ * Sends requests at a fixed rate, whatever the server does, and measures how long each answer took.
+ * script/bench uses it for latency below full load.
+ *
+ *   pace PORT PATH RATE WARM_UP_S SECONDS ["NAME: VALUE" …]     to 127.0.0.1
+ *
+ * Requests fall due at random moments, RATE of them a second on average: as from many people who do
+ * not know of each other (a Poisson process, the same one in every run). An answer's time runs from
+ * the moment its request was due, so that a server that falls behind cannot hide it by making
+ * its clients wait before they ask.
+ *
+ * wrk always sends as fast as it can, and h2load meets its rate only on average: its timers tick
+ * each 10 ms, then all its clients send what has fallen due at full speed, and rest. We spin
+ * instead of waiting for a timer, so we need a processor of our own.
+ *
+ * Prints one line of JSON: `p50_us` and `p99_us` from due to answered, and `own_p99_us`, the part
+ * of it from due to sent while a connection was free: that much we have been late ourselves.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CONNECTIONS = 64,
+    REQUEST_BYTES_MAX = 4096,
+    READ_BYTES = 64 * 1024,
+    /* So long after the last request was due, one that is not answered has failed. */
+    PATIENCE_S = 5,
+};
+
+static const int64_t NS = 1000000000;
+
+struct connection {
+    int socket;
+    int64_t due_ns;
+    size_t left; /* Bytes of the answer still to come; 0 before its head. */
+};
+
+struct times {
+    uint32_t *ns;
+    size_t count, room;
+};
+
+struct pace {
+    struct connection connections[CONNECTIONS];
+    struct connection *idle[CONNECTIONS]; /* A ring, so that all of them take turns. */
+    unsigned idle_first, idle_count;
+    int epoll;
+    char request[REQUEST_BYTES_MAX];
+    size_t request_length;
+    double gap_ns;
+    uint64_t random;
+    int64_t next_ns, measured_from_ns, end_ns;
+    bool starved; /* Behind, because a request was due while no connection was free. */
+    struct times answers, delays;
+};
+
+static void require(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "pace: %s\n", what);
+        exit(1);
+    }
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS + now.tv_nsec;
+}
+
+static void times_init(struct times *times, double room)
+{
+    times->room = (size_t)room;
+    times->ns = malloc(times->room * sizeof *times->ns);
+    require(times->ns, "no memory for the times");
+    /* Touch it now: a page fault while measuring would be measured. */
+    memset(times->ns, 1, times->room * sizeof *times->ns);
+}
+
+static void times_add(struct times *times, int64_t ns)
+{
+    require(times->count < times->room, "more requests than were asked for");
+    times->ns[times->count++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/** Sorts. */
+static double quantile_us(struct times *times, double share)
+{
+    require(times->count > 0, "no request was measured");
+    qsort(times->ns, times->count, sizeof *times->ns, compare);
+    return times->ns[(size_t)((double)times->count * share)] / 1e3;
+}
+
+/** Exponentially distributed gaps make a Poisson process; the numbers are xorshift64*'s. */
+static int64_t gap_ns(struct pace *pace)
+{
+    pace->random ^= pace->random >> 12;
+    pace->random ^= pace->random << 25;
+    pace->random ^= pace->random >> 27;
+    double uniform = (double)((pace->random * 2685821657736338717u) >> 11) / 9007199254740992.0;
+    return (int64_t)(-log(1 - uniform) * pace->gap_ns);
+}
+
+static void put_idle(struct pace *pace, struct connection *connection)
+{
+    pace->idle[(pace->idle_first + pace->idle_count++) % CONNECTIONS] = connection;
+}
+
+static void connect_all(struct pace *pace, uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    pace->epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *connection = &pace->connections[i];
+        connection->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        require(connect(connection->socket, (void *)&address, sizeof address) == 0,
+                "the server does not accept a connection");
+        setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        fcntl(connection->socket, F_SETFL, O_NONBLOCK);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+        epoll_ctl(pace->epoll, EPOLL_CTL_ADD, connection->socket, &event);
+        put_idle(pace, connection);
+    }
+}
+
+/** Send what is due, on connections that are free. */
+static void send_due(struct pace *pace)
+{
+    while (pace->next_ns < pace->end_ns) {
+        int64_t now = now_ns();
+        if (pace->next_ns > now) {
+            pace->starved = false;
+            return;
+        }
+        if (pace->idle_count == 0) {
+            pace->starved = true;
+            return;
+        }
+        struct connection *connection = pace->idle[pace->idle_first];
+        pace->idle_first = (pace->idle_first + 1) % CONNECTIONS;
+        pace->idle_count--;
+        connection->due_ns = pace->next_ns;
+        if (!pace->starved && pace->next_ns >= pace->measured_from_ns)
+            times_add(&pace->delays, now - pace->next_ns);
+        pace->next_ns += gap_ns(pace);
+        ssize_t sent = send(connection->socket, pace->request, pace->request_length, MSG_NOSIGNAL);
+        require(sent == (ssize_t)pace->request_length, "a request could not be sent");
+    }
+}
+
+/** The length of the whole answer, whose head must be in the first bytes that came. */
+static size_t answer_length(char *bytes)
+{
+    const char *end = strstr(bytes, "\r\n\r\n");
+    require(end, "the head of an answer came in pieces");
+    require(strncmp(bytes, "HTTP/1.1 200 ", 13) == 0, "an answer is not 200");
+    const char *length = strcasestr(bytes, "\r\nContent-Length:");
+    require(length && length < end, "an answer has no Content-Length");
+    return (size_t)(end + 4 - bytes) + strtoul(length + 17, NULL, 10);
+}
+
+/** Read what has come; afterwards the connection is free if the answer is complete. */
+static void receive(struct pace *pace, struct connection *connection)
+{
+    static char bytes[READ_BYTES + 1];
+    ssize_t got = recv(connection->socket, bytes, READ_BYTES, 0);
+    if (got < 0 && errno == EAGAIN)
+        return;
+    require(got > 0, "the server closed a connection");
+    bytes[got] = '\0';
+    if (connection->left == 0)
+        connection->left = answer_length(bytes);
+    require((size_t)got <= connection->left, "an answer is longer than it says");
+    connection->left -= (size_t)got;
+    if (connection->left > 0)
+        return;
+    if (connection->due_ns >= pace->measured_from_ns)
+        times_add(&pace->answers, now_ns() - connection->due_ns);
+    put_idle(pace, connection);
+}
+
+static void run(struct pace *pace)
+{
+    while (pace->next_ns < pace->end_ns || pace->idle_count < CONNECTIONS) {
+        require(now_ns() < pace->end_ns + PATIENCE_S * NS, "the server cannot hold this rate");
+        send_due(pace);
+        struct epoll_event events[CONNECTIONS];
+        int count = epoll_wait(pace->epoll, events, CONNECTIONS, 0);
+        for (int i = 0; i < count; i++) {
+            receive(pace, events[i].data.ptr);
+            send_due(pace);
+        }
+    }
+}
+
+static void write_request(struct pace *pace, char **argv, int argc)
+{
+    FILE *request = fmemopen(pace->request, sizeof pace->request, "w");
+    fprintf(request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", argv[2], argv[1]);
+    for (int i = 6; i < argc; i++)
+        fprintf(request, "%s\r\n", argv[i]);
+    fprintf(request, "\r\n");
+    require(fclose(request) == 0, "the headers are too long");
+    pace->request_length = strlen(pace->request);
+    require(pace->request_length < sizeof pace->request - 1, "the headers are too long");
+}
+
+int main(int argc, char **argv)
+{
+    require(argc >= 6, "PORT PATH RATE WARM_UP_S SECONDS [\"NAME: VALUE\" …]");
+    static struct pace pace = {.random = 88172645463325252u};
+    double rate = strtod(argv[3], NULL), warm_up_s = strtod(argv[4], NULL);
+    double seconds = strtod(argv[5], NULL);
+    require(rate > 0 && warm_up_s >= 0 && seconds > 0, "RATE and SECONDS are more than 0");
+    pace.gap_ns = (double)NS / rate;
+    write_request(&pace, argv, argc);
+    times_init(&pace.answers, rate * seconds * 1.5 + 1000);
+    times_init(&pace.delays, rate * seconds * 1.5 + 1000);
+    connect_all(&pace, (uint16_t)strtoul(argv[1], NULL, 10));
+    pace.next_ns = now_ns();
+    pace.measured_from_ns = pace.next_ns + (int64_t)(warm_up_s * (double)NS);
+    pace.end_ns = pace.measured_from_ns + (int64_t)(seconds * (double)NS);
+    run(&pace);
+    printf("{\"requests\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"own_p99_us\": %.1f}\n",
+           pace.answers.count, quantile_us(&pace.answers, 0.5), quantile_us(&pace.answers, 0.99),
+           quantile_us(&pace.delays, 0.99));
+    return 0;
+}
