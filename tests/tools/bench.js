@@ -9,23 +9,11 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { cli, ROOT, startServer, temporaryFolder } = require('../http/lib');
+const { cli, ROOT, temporaryFolder } = require('../http/lib');
 const { kevLines, randomOf } = require('./generate-kev');
+const { addJson, options, quantile, residentMb, serverWith } = require('./measure');
 
 const KEV = path.join(ROOT, 'tests/data/kev.csv');
-
-function options(argv) {
-    const chosen = { rows: 100000, requests: 500, json: undefined };
-    for (let i = 0; i < argv.length; i += 2) {
-        const name = argv[i].replace(/^--/, '');
-        if (!(name in chosen) || argv[i + 1] === undefined) {
-            console.error('script/bench [--rows N] [--requests N] [--json FILE]');
-            process.exit(2);
-        }
-        chosen[name] = name === 'json' ? argv[i + 1] : Number(argv[i + 1]);
-    }
-    return chosen;
-}
 
 /** The requests: name, limit in ms for the median, and the path of the n-th one. */
 function kinds(rows) {
@@ -54,10 +42,6 @@ function kinds(rows) {
     ].map(([name, limit, route]) => ({ name, limit, route, ms: [] }));
 }
 
-function quantile(sorted, share) {
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-}
-
 async function measure(client, all, count) {
     const warmUp = Math.ceil(count / 10);
     for (let i = -warmUp; i < count; i++) {
@@ -76,31 +60,11 @@ async function measure(client, all, count) {
     }
 }
 
+/** These are the times of answers that are made, not kept: see bench_cache.js for the others. */
+const UNCACHED = { CACHE_ENABLED: 'false' };
+
 /** Each into a new database: one alone says more about the machine's other work than about ours. */
 const IMPORTS = 5;
-
-/** Import a file into the database that a stopped server uses: the seconds it took. */
-async function importFile(server, file) {
-    const began = process.hrtime.bigint();
-    const { code, stdout, stderr } = await server.cli(['import', file, '--format', 'kev'], { limitMs: 600000 });
-    if (code !== 0) {
-        throw new Error(`import: ${stdout}${stderr}`);
-    }
-    return Number(process.hrtime.bigint() - began) / 1e9;
-}
-
-function residentMb(pid) {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-}
-
-/** A server whose database holds `file`; and how long the import took. */
-async function serverWith(cleanUps, file) {
-    const server = await startServer({ after: (cleanUp) => cleanUps.push(cleanUp) });
-    await server.stop();
-    const seconds = await importFile(server, file);
-    await server.start();
-    return { server, seconds };
-}
 
 function print(rows) {
     const cell = (value) => (value === undefined ? '' : value.toFixed(2)).padStart(9);
@@ -112,7 +76,7 @@ function print(rows) {
 }
 
 async function main() {
-    const { rows, requests, json } = options(process.argv.slice(2));
+    const { rows, requests, json } = options(process.argv.slice(2), { rows: 100000, requests: 500, json: undefined });
     const cleanUps = [];
     const folder = temporaryFolder();
     cleanUps.push(() => fs.rmSync(folder, { recursive: true }));
@@ -131,11 +95,11 @@ async function main() {
     try {
         const file = path.join(folder, 'kev.csv');
         fs.writeFileSync(file, [...kevLines(rows, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
-        const { server, seconds } = await serverWith(cleanUps, file);
+        const { server, seconds } = await serverWith(cleanUps, file, UNCACHED);
         await server.stop();
         const imports = [seconds];
         for (let i = 1; i < IMPORTS; i++) {
-            const other = await serverWith(cleanUps, file);
+            const other = await serverWith(cleanUps, file, UNCACHED);
             await other.server.stop();
             imports.push(other.seconds);
         }
@@ -156,7 +120,7 @@ async function main() {
         add(`memory with ${rows} rows`, 'MB', undefined, [residentMb(server.pid)]);
         await server.stop();
 
-        const small = (await serverWith(cleanUps, KEV)).server;
+        const small = (await serverWith(cleanUps, KEV, UNCACHED)).server;
         await measure(await small.signIn(), kinds(1404), 12);
         add('memory with the KEV catalogue', 'MB', 30, [residentMb(small.pid)]);
         await small.stop();
@@ -169,7 +133,7 @@ async function main() {
     console.log(`${stdout.trim()}; ${requests} requests of each kind, one connection, nothing cached`);
     print(results);
     if (json !== undefined) {
-        fs.writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+        addJson(json, results);
     }
     process.exitCode = results.every((result) => result.ok) ? 0 : 1;
 }
