@@ -1,0 +1,112 @@
+/**
+ * Load on one server, and what it costs the server: processors, CPU times, the load generators.
+ */
+'use strict';
+
+const { execFile, execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const { promisify } = require('node:util');
+
+const CONNECTIONS = 64;
+
+/** The unit of the times in /proc/PID/stat, on every Linux that Debian knows. */
+const TICK_US = 10000;
+
+/** Units of wrk's latencies in ms. */
+const UNIT_MS = { us: 0.001, ms: 1, s: 1000, m: 60000 };
+
+/** "0-2,5" → [0, 1, 2, 5] */
+function numbersOf(list) {
+    return list.split(',').flatMap((range) => {
+        const [first, last = first] = range.split('-').map(Number);
+        return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
+}
+
+/**
+ * Give servers and load generators a processor each: what we start from here on runs on the servers',
+ * with all its threads and children, and so do we, who only wait while something is measured. Gives
+ * the number of the generators' processor.
+ */
+function shareProcessors() {
+    const status = fs.readFileSync('/proc/self/status', 'utf8');
+    const [servers, generators] = numbersOf(/^Cpus_allowed_list:\s*(\S+)/m.exec(status)[1]);
+    if (generators === undefined) {
+        throw new Error('this measurement needs two processors, one for the servers and one for what asks them; here is one');
+    }
+    try {
+        execFileSync('taskset', ['-acp', String(servers), String(process.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    } catch (error) {
+        throw new Error(`this measurement needs taskset (Debian: util-linux), to give servers a processor of their own: ${error.message}`);
+    }
+    return generators;
+}
+
+/** {parent, user, system} of a process, in ticks; undefined if it has ended. */
+function statOf(pid) {
+    try {
+        const fields = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+        return { parent: Number(fields[1]), user: Number(fields[11]), system: Number(fields[12]) };
+    } catch {
+        return undefined;
+    }
+}
+
+/** CPU time in µs, {user, total}, that a process and those below it have used. */
+function cpuOf(pid) {
+    const stats = new Map();
+    for (const name of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+        stats.set(Number(name), statOf(name));
+    }
+    const isBelow = (other) => other === pid || (stats.get(other) !== undefined && isBelow(stats.get(other).parent));
+    const own = [...stats].filter(([other, stat]) => stat !== undefined && isBelow(other)).map(([, stat]) => stat);
+    const user = own.reduce((sum, stat) => sum + stat.user, 0);
+    const system = own.reduce((sum, stat) => sum + stat.system, 0);
+    return { user: user * TICK_US, total: (user + system) * TICK_US };
+}
+
+async function generate(processor, command, args, seconds) {
+    const { stdout } = await promisify(execFile)('taskset', ['-c', String(processor), command, ...args], { timeout: (seconds + 20) * 1000 });
+    return stdout;
+}
+
+function wrkMs(output, share) {
+    const [, value, unit] = new RegExp(`^ +${share}% +([\\d.]+)(us|ms|s|m) *$`, 'm').exec(output);
+    return Number(value) * UNIT_MS[unit];
+}
+
+/**
+ * As many requests as the server answers, over 64 connections: {requests, rate, p50 and p99 in ms, cpu and
+ * user in µs per request}. Fails if one of them is not answered with 2xx.
+ */
+async function fullLoad(processor, server, route, token, seconds) {
+    const before = cpuOf(server.pid);
+    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', '-H', `Authorization: Bearer ${token}`];
+    const output = await generate(processor, 'wrk', [...args, `http://127.0.0.1:${server.port}${route}`], seconds);
+    const after = cpuOf(server.pid);
+    if (/Non-2xx|Socket errors/.test(output)) {
+        throw new Error(`${server.name} did not answer everything:\n${output}`);
+    }
+    const requests = Number(/^ +(\d+) requests in /m.exec(output)[1]);
+    return {
+        requests,
+        rate: Number(/^Requests\/sec: +([\d.]+)/m.exec(output)[1]),
+        p50: wrkMs(output, 50),
+        p99: wrkMs(output, 99),
+        cpu: (after.total - before.total) / requests,
+        user: (after.user - before.user) / requests,
+    };
+}
+
+/**
+ * `rate` requests a second: {requests, p50 and p99 in ms, own: how late the generator itself was (p99)}.
+ * `program`: tests/tools/pace.c. Fails if one is not answered with 200.
+ */
+async function steadyLoad(processor, program, server, route, token, rate, seconds) {
+    const warmUpSeconds = 1;
+    const args = [server.port, route, rate, warmUpSeconds, seconds, `Authorization: Bearer ${token}`].map(String);
+    const figures = JSON.parse(await generate(processor, program, args, warmUpSeconds + seconds));
+    return { requests: figures.requests, p50: figures.p50_us / 1000, p99: figures.p99_us / 1000, own: figures.own_p99_us / 1000 };
+}
+
+module.exports = { CONNECTIONS, fullLoad, shareProcessors, steadyLoad };
