@@ -314,13 +314,13 @@ static void done(void *context, struct http_request *request)
         return;
     const struct route *route = passage->match.route;
     int status = http_replied_status(request);
-    int64_t took_us = clock_monotonic_us() - http_received_us(request);
     enum log_level level = status >= 500 ? LOG_WARN : LOG_DEBUG;
     if (log_enabled(level)) {
         const char *method = http_method_names[http_method(request)];
         log_event(level, "request", LOG_TEXT("method", method),
                   LOG_TEXT("route", route ? route->pattern : "none"), LOG_INT("status", status),
-                  LOG_INT("us", took_us), LOG_INT("statements", (int64_t)passage->statements),
+                  LOG_INT("us", clock_monotonic_us() - http_received_us(request)),
+                  LOG_INT("statements", (int64_t)passage->statements),
                   LOG_INT("statement_us", (int64_t)passage->statement_us),
                   LOG_TEXT("result", status_name(passage->status)),
                   LOG_TEXT("user", passage->user_id ? passage->user_id : "-"));

@@ -174,8 +174,7 @@ bool reading_begin(struct passage *passage)
         return true;
     }
     passage->is_admitted = true;
-    struct cache_value *value =
-        cache_get(cache, &passage->asked->key, http_received_us(passage->request) / 1000);
+    struct cache_value *value = cache_get(cache, &passage->asked->key, clock_monotonic_coarse_ms());
     if (value)
         reply(passage, answer_of(value), WAY_HIT, http_reply);
     return value != NULL;
@@ -220,8 +219,14 @@ struct load {
     struct question *question;
     struct service *service;
     struct cache_flight *flight; /* NULL: without a cache */
-    bool compress;
+    bool takes_gzip;             /* who asks does */
 };
+
+/** Is it worth it? For one who takes it, or for all who will. */
+static bool compresses(const struct load *load, size_t length)
+{
+    return load->takes_gzip || (load->flight && cache_takes(load->api->settings.responses, length));
+}
 
 /** In the snapshot: ask the handler. OK also for 404, which is an answer too. */
 static enum status ask(struct load *load, struct answer **ret_answer, struct err *err)
@@ -239,14 +244,14 @@ static enum status ask(struct load *load, struct answer **ret_answer, struct err
         size_t length;
         int http_status = problem_http_status(status);
         const char *problem = problem_body(load->service->arena, http_status, err, &length);
-        *ret_answer = answer_new(http_status, problem, length, 0, load->compress);
+        *ret_answer = answer_new(http_status, problem, length, 0, compresses(load, length));
         return OK;
     }
     if (status == OK && body.overflow)
         return err_set(err, TOO_LARGE, NULL, "the answer is too large; ask for less");
     if (status == OK)
         *ret_answer = answer_new(load->route->status, body.data, body.length, question->version,
-                                 load->compress);
+                                 compresses(load, body.length));
     return status;
 }
 
@@ -325,7 +330,7 @@ static void run_load(struct passage *passage, struct db *db)
         .question = &question,
         .service = &service,
         .flight = passage->flight,
-        .compress = keeps || input_accepts_gzip(passage->request),
+        .takes_gzip = input_accepts_gzip(passage->request),
     };
     struct cache_landing landing;
     struct err err;
@@ -396,8 +401,7 @@ static enum status warm_one(struct api *api, struct db *db, const struct route *
         return status;
     struct cache_key key = reading_key(api, route, &question, day, arena);
     struct service service = service_new(db, arena, (int64_t)day * CLOCK_DAY_MS, &nobody);
-    struct load load = {
-        .api = api, .route = route, .question = &question, .service = &service, .compress = true};
+    struct load load = {.api = api, .route = route, .question = &question, .service = &service};
     /* Before the server is ready nobody else asks, so this one leads, or it is there. */
     if (cache_enter(api->settings.responses, &key, &terms, clock_monotonic_ms(), NULL, &value,
                     &load.flight) == CACHE_LEADS) {

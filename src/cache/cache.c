@@ -109,12 +109,17 @@ struct cache_value *cache_get(struct cache *cache, const struct cache_key *key, 
     return value;
 }
 
+bool cache_takes(const struct cache *cache, size_t bytes)
+{
+    return bytes <= cache->settings.entry_max_bytes;
+}
+
 /** Under the lock. */
 static bool store(struct cache *cache, struct shard *shard, const struct cache_key *key,
                   const struct cache_terms *terms, const struct cache_vector *vector,
                   int64_t now_ms, struct cache_value *value)
 {
-    if (value->bytes + key->length > cache->settings.entry_max_bytes) {
+    if (!cache_takes(cache, value->bytes + key->length)) {
         shard->counts.too_large++;
         return false;
     }

@@ -56,6 +56,9 @@ struct cache_value *cache_get(struct cache *cache, const struct cache_key *key, 
 bool cache_put(struct cache *cache, const struct cache_key *key, const struct cache_terms *terms,
                const struct cache_vector *vector, int64_t now_ms, struct cache_value *value);
 
+/** Is a value of this size kept at all? */
+bool cache_takes(const struct cache *cache, size_t bytes);
+
 /** How a load ended. */
 struct cache_landing {
     enum status status;
