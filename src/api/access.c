@@ -103,19 +103,11 @@ enum status access_may(const struct passage *passage, const struct caller *calle
 static enum status authenticate(struct passage *passage, struct service *service, struct err *err)
 {
     const struct api *api = passage->api;
-    struct generations *k = api->settings.generations;
-    struct cache_look look = {0};
-    if (k)
-        look = generations_look(k);
     struct authentication found;
     enum status status =
         account_service_authenticate(service, api->settings.token_key, passage->token, &found, err);
     if (status != OK)
         return status;
-    if (k) {
-        struct cache_vector vector = api_vector(found.generations);
-        generations_seen(k, look, &vector);
-    }
     session_unref(passage->session);
     passage->session = session_keep(api, passage->token, &found);
     return OK;

@@ -259,26 +259,17 @@ static enum status ask(struct load *load, struct answer **ret_answer, struct err
 static void load_once(struct load *load, struct cache_landing *landing, struct err *err)
 {
     struct service *service = load->service;
-    struct generations *k = load->api->settings.generations;
     struct answer *answer = NULL;
-    int64_t generations[SCOPES];
-    struct cache_look look = {0};
-    if (load->flight)
-        look = generations_look(k);
-    landing->status = db_begin_read(service->db, err);
+    int64_t began_ms = clock_monotonic_ms();
     landing->err = err;
+    landing->status = db_begin_read(service->db, err);
     if (landing->status != OK)
         return;
     service->in_snapshot = true;
-    if (load->flight) {
-        landing->status = db_generations(service->db, generations, err);
-        if (landing->status == OK) {
-            landing->vector = api_vector(generations);
-            generations_seen(k, look, &landing->vector);
-            answer = answer_of(cache_found_at(load->flight, look, &landing->vector));
-        }
-    }
-    if (landing->status == OK && !answer)
+    landing->vector = api_vector(db_generations(service->db));
+    if (load->flight)
+        answer = answer_of(cache_found_at(load->flight, began_ms, &landing->vector));
+    if (!answer)
         landing->status = ask(load, &answer, err);
     service->in_snapshot = false;
     db_rollback(service->db);

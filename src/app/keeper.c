@@ -13,7 +13,6 @@ enum { STACK_BYTES = 256 * 1024 };
 
 struct keeper {
     struct database *database;
-    struct generations *k;
     struct cache *cache;
     struct db *db; /* the thread's; NULL: to be opened (again) */
     bool failing;  /* the last read failed; the thread's */
@@ -23,21 +22,16 @@ struct keeper {
     bool stopping;
 };
 
+/** A transaction begins by reading the generations, and tells the watcher. */
 static enum status read_generations(struct keeper *keeper, struct err *err)
 {
-    struct cache_look look = generations_look(keeper->k);
-    struct cache_vector vector = {0};
     enum status status = OK;
     if (!keeper->db)
         status = db_open(keeper->database, &keeper->db, err);
     if (status == OK)
         status = db_begin_read(keeper->db, err);
-    if (status != OK)
-        return status;
-    status = db_generations(keeper->db, vector.of, err);
-    db_rollback(keeper->db);
     if (status == OK)
-        generations_seen(keeper->k, look, &vector);
+        db_rollback(keeper->db);
     return status;
 }
 
@@ -96,12 +90,11 @@ static void keeper_free(struct keeper *keeper)
     free(keeper);
 }
 
-enum status keeper_start(struct database *database, struct generations *k, struct cache *cache,
-                         struct keeper **ret_keeper, struct err *err)
+enum status keeper_start(struct database *database, struct cache *cache, struct keeper **ret_keeper,
+                         struct err *err)
 {
     struct keeper *keeper = mem_zalloc(1, sizeof *keeper);
     keeper->database = database;
-    keeper->k = k;
     keeper->cache = cache;
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_condattr_t monotonic;

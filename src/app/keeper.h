@@ -16,9 +16,12 @@ enum { KEEPER_POLL_MS = 200, KEEPER_FRESH_MS = 1000 };
 
 struct keeper;
 
-/** Reads once before it returns. All are borrowed. UNAVAILABLE if there is no thread. */
-enum status keeper_start(struct database *database, struct generations *k, struct cache *cache,
-                         struct keeper **ret_keeper, struct err *err) MUST_CHECK;
+/**
+ * Of a database that is watched (database_watch()). Reads once before it returns. Both are
+ * borrowed. UNAVAILABLE if there is no thread.
+ */
+enum status keeper_start(struct database *database, struct cache *cache, struct keeper **ret_keeper,
+                         struct err *err) MUST_CHECK;
 /** Waits for the thread. NULL allowed. */
 void keeper_stop(struct keeper *keeper);
 

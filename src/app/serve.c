@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "app/caches.h"
 #include "app/command.h"
 #include "app/keeper.h"
 #include "auth/password.h"
@@ -32,19 +33,14 @@
 /* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
 enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
 enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
-/* Sessions are small: a few hundred bytes each. */
-enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
 /* Of the time to stop, the last tenth is for the workers and for closing the database. */
 enum { DRAIN_TENTHS = 9 };
 
 struct server {
     const struct config *config;
-    struct opened opened;            /* `db` only while starting */
-    struct generations *generations; /* NULL, and so the next three: nothing is cached */
-    struct cache *responses;
-    struct cache *sessions;
-    struct keeper *keeper;
-    struct db_watcher watcher;
+    struct opened opened;  /* `db` only while starting */
+    struct caches caches;  /* zeroed: nothing is cached */
+    struct keeper *keeper; /* NULL likewise */
     struct pool *pool;
     struct pool *password_pool;
     struct api *api;
@@ -60,52 +56,16 @@ static void server_release(struct server *server)
     pool_free(server->password_pool);
     pool_free(server->pool);
     api_free(server->api);
-    cache_free(server->responses);
-    cache_free(server->sessions);
     opened_release(&server->opened);
-    generations_free(server->generations);
+    caches_release(&server->caches);
 }
 #define AUTO_SERVER CLEANUP(server_release)
-
-static void raise_generations(void *context, unsigned scopes, const int64_t generations[SCOPES])
-{
-    struct cache_vector bumped = {0};
-    memcpy(bumped.of, generations, SCOPES * sizeof *generations);
-    generations_raise(context, scopes, &bumped);
-}
-
-static void doubt_generations(void *context)
-{
-    generations_doubt(context);
-}
-
-/** From now on every commit of this process raises K before anyone is told of it. */
-static void make_caches(struct server *server)
-{
-    const struct config *config = server->config;
-    if (!config->cache_enabled)
-        return;
-    struct cache_settings responses = {.max_bytes = (size_t)config->cache_max_bytes,
-                                       .entry_max_bytes = ENTRY_MAX_BYTES,
-                                       .shards_max = SHARDS_MAX};
-    struct cache_settings sessions = {
-        .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
-    server->generations = generations_new(KEEPER_FRESH_MS);
-    server->responses = cache_new(&responses, server->generations);
-    server->sessions = cache_new(&sessions, server->generations);
-    server->watcher = (struct db_watcher){.context = server->generations,
-                                          .committed = raise_generations,
-                                          .doubtful = doubt_generations};
-    database_watch(server->opened.database, &server->watcher);
-}
 
 static enum status open_database(struct server *server, struct call *call,
                                  uint8_t ret_key[TOKEN_KEY_BYTES], struct err *err)
 {
     struct opened *opened = &server->opened;
     enum status status = database_new(server->config->database_url, &opened->database, err);
-    if (status == OK)
-        make_caches(server);
     if (status == OK)
         status = files_lock(opened->database, FILES_SERVE, &opened->lock, err);
     if (status == OK)
@@ -114,6 +74,8 @@ static enum status open_database(struct server *server, struct call *call,
         status = migrate(opened->db, clock_now_ms(&call->clock), err);
     if (status != OK)
         return status;
+    if (server->config->cache_enabled)
+        caches_init(&server->caches, opened->database, (size_t)server->config->cache_max_bytes);
     struct service service = call_service(call, opened, "openrisk serve");
     return account_service_token_key(&service, ret_key, err);
 }
@@ -171,9 +133,9 @@ static void make_api(struct server *server, const struct clock *clock,
         .trusted_proxies = config->trusted_proxies,
         .version = OPENRISK_VERSION,
         .ops_token = config->ops_token,
-        .responses = server->responses,
-        .sessions = server->sessions,
-        .generations = server->generations,
+        .responses = server->caches.responses,
+        .sessions = server->caches.sessions,
+        .generations = server->caches.generations,
         .ttl_ms = {[TTL_RISKS] = (unsigned)config->cache_ttl_risks,
                    [TTL_STATS] = (unsigned)config->cache_ttl_stats,
                    [TTL_MATRIX] = (unsigned)config->cache_ttl_matrix,
@@ -341,9 +303,9 @@ static enum status start(struct server *server, struct call *call, struct err *e
         return status;
     if (password)
         tell_first_admin(server, password);
-    if (server->responses)
-        status = keeper_start(server->opened.database, server->generations, server->responses,
-                              &server->keeper, err);
+    if (server->caches.responses)
+        status =
+            keeper_start(server->opened.database, server->caches.responses, &server->keeper, err);
     if (status == OK && call_option(call, "warm"))
         status = warm(server, err);
     if (status != OK)
@@ -352,7 +314,8 @@ static enum status start(struct server *server, struct call *call, struct err *e
     server->opened.db = NULL;
     printf("ready listen=http://%s ops=http://%s store=%s cache=%s\n",
            http_server_address(server->public_server), http_server_address(server->ops_server),
-           database_engine_name(server->opened.database), server->responses ? "memory" : "none");
+           database_engine_name(server->opened.database),
+           server->caches.responses ? "memory" : "none");
     return OK;
 }
 

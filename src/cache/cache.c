@@ -227,13 +227,13 @@ enum cache_entrance cache_enter(struct cache *cache, const struct cache_key *key
     return entrance;
 }
 
-struct cache_value *cache_found_at(struct cache_flight *flight, struct cache_look look,
+struct cache_value *cache_found_at(struct cache_flight *flight, int64_t began_ms,
                                    const struct cache_vector *vector)
 {
     struct cache *cache = flight->cache;
     struct shard *shard = lock_shard(cache, &flight->key);
-    flight->began_ms = look.began_ms;
-    struct cache_value *value = memory_get_at(shard->memory, &flight->key, vector, look.began_ms);
+    flight->began_ms = began_ms;
+    struct cache_value *value = memory_get_at(shard->memory, &flight->key, vector, began_ms);
     if (value)
         cache_value_ref(value);
     unlock_shard(shard);

@@ -18,7 +18,8 @@
  *         do {
  *             look = generations_look(k);
  *             begin a snapshot; read its generations into `vector`; generations_seen(k, look, …)
- *             value = cache_found_at(flight, look, &vector)  or, if NULL, make it from the snapshot
+ *             value = cache_found_at(flight, look.began_ms, &vector)
+ *             … or, if that is NULL, make it from the snapshot
  *         } while (!cache_land(flight, &landing));
  *     }
  *
@@ -85,9 +86,9 @@ enum cache_entrance cache_enter(struct cache *cache, const struct cache_key *key
 
 /**
  * The leader has a snapshot with this vector: a counted value that shows the same state, if
- * somebody else has stored one. Also tells the flight that its load has begun.
+ * somebody else has stored one. Also tells the flight when its snapshot began.
  */
-struct cache_value *cache_found_at(struct cache_flight *flight, struct cache_look look,
+struct cache_value *cache_found_at(struct cache_flight *flight, int64_t began_ms,
                                    const struct cache_vector *vector);
 
 /**

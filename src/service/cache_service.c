@@ -16,7 +16,7 @@ enum status cache_service_invalidate(struct service *service, unsigned scopes, c
         status = service_begin_read(service, err);
     if (status != OK)
         return status;
-    status = db_generations(service->db, ret_generations, err);
+    status = db_read_generations(service->db, ret_generations, err);
     service_end_read(service);
     return status;
 }

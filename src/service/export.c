@@ -214,7 +214,7 @@ enum status export_json(struct service *service, int fd,
                         void (*progress)(void *context, int64_t done, int64_t all), void *context,
                         struct err *err)
 {
-    enum status status = db_begin_read(service->db, err);
+    enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
     struct export *export = arena_zalloc(service->arena, 1, sizeof *export);
@@ -229,6 +229,6 @@ enum status export_json(struct service *service, int fd,
     status = put_document(export, err);
     buf_release(&export->text);
     arena_release(&export->arena);
-    db_rollback(service->db);
+    service_end_read(service);
     return status;
 }

@@ -1,7 +1,7 @@
 /**
- * Exporting the whole register as one JSON document, which import reads back: assets, risks (deleted
- * ones too) with mitigations, sub-actions, links, history and import baselines. Accounts, tokens and
- * the audit log are not in it; `openrisk backup` keeps those.
+ * Exporting the whole register as one JSON document, which import reads back: assets, risks
+ * (deleted ones too) with mitigations, sub-actions, links, history and import baselines. Accounts,
+ * tokens and the audit log are not in it; `openrisk backup` keeps those.
  */
 #ifndef OPENRISK_SERVICE_EXPORT_H
 #define OPENRISK_SERVICE_EXPORT_H

@@ -36,8 +36,9 @@ struct db {
     const struct db_engine *engine;
     struct engine_conn *conn;
     enum { IDLE, READING, WRITING } transaction;
-    int64_t now_ms;   /* of the write transaction */
-    unsigned touched; /* scopes that its queries touched so far */
+    int64_t now_ms;              /* of the write transaction */
+    unsigned touched;            /* scopes that its queries touched so far */
+    int64_t generations[SCOPES]; /* of the snapshot */
     uint64_t statements, statement_us;
     struct db_statement kept[STATEMENTS_MAX];
     size_t kept_count;
@@ -137,25 +138,54 @@ enum status db_script(struct db *db, const char *sql, struct err *err)
     return db->engine->script(db->conn, sql, err);
 }
 
+/** Begin by reading the generations, so that no state is ever shown that the watcher has not seen.
+ */
+static enum status observe(struct db *db, struct db_look look, struct err *err)
+{
+    const struct db_watcher *watcher = db->database->watcher;
+    if (!watcher)
+        return OK;
+    enum status status = db_read_generations(db, db->generations, err);
+    if (status == OK)
+        watcher->seen(watcher->context, look, db->generations);
+    else
+        db_rollback(db);
+    return status;
+}
+
+static struct db_look look_at(const struct db *db)
+{
+    const struct db_watcher *watcher = db->database->watcher;
+    return watcher ? watcher->look(watcher->context) : (struct db_look){0};
+}
+
 enum status db_begin_read(struct db *db, struct err *err)
 {
     assert(db->transaction == IDLE);
+    struct db_look look = look_at(db);
     enum status status = db->engine->begin_read(db->conn, err);
-    if (status == OK)
-        db->transaction = READING;
-    return status;
+    if (status != OK)
+        return status;
+    db->transaction = READING;
+    return observe(db, look, err);
 }
 
 enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
 {
     assert(db->transaction == IDLE);
+    struct db_look look = look_at(db);
     enum status status = db->engine->begin_write(db->conn, timeout_ms, err);
     if (status != OK)
         return status;
     db->transaction = WRITING;
     db->now_ms = now_ms;
     db->touched = 0;
-    return OK;
+    return observe(db, look, err);
+}
+
+const int64_t *db_generations(const struct db *db)
+{
+    return db->generations;
 }
 
 void db_touch(struct db *db, unsigned scopes)
@@ -164,7 +194,7 @@ void db_touch(struct db *db, unsigned scopes)
     db->touched |= scopes;
 }
 
-enum status db_generations(struct db *db, int64_t ret_generations[SCOPES], struct err *err)
+enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES], struct err *err)
 {
     AUTO_ROWS struct db_rows rows = {0};
     int64_t found[SCOPES] = {0};

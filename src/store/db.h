@@ -84,16 +84,29 @@ const char *database_engine_name(const struct database *database); /* "sqlite" *
 /** The file of a SQLite database; NULL for other engines. */
 const char *database_path(const struct database *database);
 
-/** Who is told what becomes of the generations: the cache. All functions are thread-safe. */
+/**
+ * Who is told what becomes of the generations: the cache. Whatever this process reads or writes,
+ * the watcher hears of it before anyone can be told. All functions are thread-safe.
+ */
+struct db_look { /* what `look` returned; the watcher's own */
+    uint64_t doubts;
+    int64_t began_ms;
+};
 struct db_watcher {
     void *context;
-    /** These scopes were bumped to `generations`; called before db_commit() returns, and so before
-     * anyone can be told of the write. */
+    /** A transaction is about to begin … */
+    struct db_look (*look)(void *context);
+    /** … and these are the generations of its snapshot. */
+    void (*seen)(void *context, struct db_look look, const int64_t generations[SCOPES]);
+    /** These scopes were bumped; before db_commit() returns. */
     void (*committed)(void *context, unsigned scopes, const int64_t generations[SCOPES]);
     /** A commit failed, and whether it took effect is not known. */
     void (*doubtful)(void *context);
 };
-/** Once, before the first connection is opened; `watcher` must outlive them. */
+/**
+ * Once, when the database is migrated and before other threads use it; `watcher` must outlive all
+ * connections.
+ */
 void database_watch(struct database *database, const struct db_watcher *watcher);
 
 enum status db_open(struct database *database, struct db **ret_db, struct err *err) MUST_CHECK;
@@ -112,9 +125,11 @@ bool db_in_transaction(const struct db *db);
 
 /** In a write transaction: its commit bumps these scopes too, whatever its queries touch. */
 void db_touch(struct db *db, unsigned scopes);
-/** In a transaction: the generation of each scope, as of its snapshot. One statement. */
-enum status db_generations(struct db *db, int64_t ret_generations[SCOPES],
-                           struct err *err) MUST_CHECK;
+/** Of the transaction's snapshot, where a watcher is set; else zeros. Valid until the next one. */
+const int64_t *db_generations(const struct db *db);
+/** In a transaction: read them. One statement, which a watched transaction begins with. */
+enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES],
+                                struct err *err) MUST_CHECK;
 
 /**
  * A hint: very many rows are going to be written in one transaction, so take more memory; with

@@ -1,0 +1,64 @@
+#include "app/caches.h"
+
+#include <string.h>
+
+#include "app/keeper.h"
+
+/* A session takes a few hundred bytes. */
+enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
+
+static struct cache_vector vector_of(const int64_t generations[SCOPES])
+{
+    struct cache_vector vector = {0};
+    memcpy(vector.of, generations, SCOPES * sizeof *generations);
+    return vector;
+}
+
+static struct db_look look(void *context)
+{
+    struct cache_look now = generations_look(context);
+    return (struct db_look){.doubts = now.doubts, .began_ms = now.began_ms};
+}
+
+static void seen(void *context, struct db_look before, const int64_t generations[SCOPES])
+{
+    struct cache_vector vector = vector_of(generations);
+    generations_seen(context,
+                     (struct cache_look){.doubts = before.doubts, .began_ms = before.began_ms},
+                     &vector);
+}
+
+static void committed(void *context, unsigned scopes, const int64_t generations[SCOPES])
+{
+    struct cache_vector vector = vector_of(generations);
+    generations_raise(context, scopes, &vector);
+}
+
+static void doubtful(void *context)
+{
+    generations_doubt(context);
+}
+
+void caches_init(struct caches *caches, struct database *database, size_t max_bytes)
+{
+    struct cache_settings responses = {
+        .max_bytes = max_bytes, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = SHARDS_MAX};
+    struct cache_settings sessions = {
+        .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
+    caches->generations = generations_new(KEEPER_FRESH_MS);
+    caches->responses = cache_new(&responses, caches->generations);
+    caches->sessions = cache_new(&sessions, caches->generations);
+    caches->watcher = (struct db_watcher){.context = caches->generations,
+                                          .look = look,
+                                          .seen = seen,
+                                          .committed = committed,
+                                          .doubtful = doubtful};
+    database_watch(database, &caches->watcher);
+}
+
+void caches_release(struct caches *caches)
+{
+    cache_free(caches->responses);
+    cache_free(caches->sessions);
+    generations_free(caches->generations);
+}
