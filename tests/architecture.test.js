@@ -34,6 +34,7 @@ const LIBRARIES = {
     'sodium.h': 'auth',
     'sqlite3.h': 'store',
     'utf8proc.h': 'base',
+    'zlib.h': 'api',
 };
 
 /** Functions without a bound, with hidden state, or that start a shell; and what to use instead. */
