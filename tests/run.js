@@ -32,7 +32,10 @@ function wanted(name) {
     return PATTERNS.length === 0 || PATTERNS.some((pattern) => name.includes(pattern));
 }
 
-/** Add a program's counts to the total and say them in a line; on failure with what it printed. */
+/**
+ * Add a program's counts to the total and say them in a line, with the figures that it has taken
+ * (lines "# figure: …") below; on failure with what it printed.
+ */
 function report(name, count, seconds, output) {
     for (const kind of Object.keys(total)) {
         total[kind] += count[kind];
@@ -47,6 +50,9 @@ function report(name, count, seconds, output) {
     console.log(`${count.failed > 0 ? 'FAIL' : 'ok  '} ${name.padEnd(44)} ${parts.join(', ').padEnd(12)} ${seconds.toFixed(1)} s`);
     for (const skipped of new Set(output.match(/^ *ok .*# SKIP.*$|^\[  SKIPPED \] [^\d].*$/gm))) {
         console.log(`     ${skipped.trim()}`);
+    }
+    for (const [, figure] of output.matchAll(/^ *# figure: (.*)$/gm)) {
+        console.log(`     ${figure}`);
     }
     if (count.failed > 0) {
         console.log(shortened(output).replace(/^/gm, '     '));

@@ -38,6 +38,7 @@ const SANITIZER_REPORT = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitize
 /** Is this the run that takes its time (`script/test --full`)? */
 const FULL = process.env.OPENRISK_TEST_FULL === '1';
 
+/** The program under test. */
 function binary() {
     const candidates = [process.env.OPENRISK_BINARY, `${ROOT}/build-asan/openrisk`, `${ROOT}/build/openrisk`];
     const found = candidates.find((file) => file && fs.existsSync(file));
@@ -71,15 +72,18 @@ function temporaryFolder() {
     return fs.mkdtempSync(path.join(os.tmpdir(), 'openrisk-test-'));
 }
 
-/** A program under way: `stdout` and `stderr` grow; `exited` gives {code, signal}. */
-function launch(args, { env = {}, cwd, input } = {}) {
+/**
+ * A program under way, openrisk if no other is named: `stdout` and `stderr` grow; `exited` gives
+ * {code, signal}.
+ */
+function launch(args, { program = binary(), env = {}, cwd, input } = {}) {
     const inherited = {};
     for (const name of ['PATH', 'HOME', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS']) {
         if (process.env[name] !== undefined) {
             inherited[name] = process.env[name];
         }
     }
-    const child = spawn(binary(), args, { cwd, env: { ...inherited, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     const run = { child, stdout: '', stderr: '' };
     const killWithUs = () => child.kill('SIGKILL');
     process.on('exit', killWithUs);
@@ -363,11 +367,14 @@ async function startServer(t, { env } = {}) {
     return server;
 }
 
-/** Run `openrisk …` to its end: {code, stdout, stderr}. Without `env` it sees no settings at all. */
-async function cli(args, { input, env, cwd, limitMs = 60000 } = {}) {
-    const run = launch(args, { input, env, cwd });
+/**
+ * Run `openrisk …`, or the other program that is named, to its end: {code, stdout, stderr}. Without
+ * `env` it sees no settings at all.
+ */
+async function cli(args, { program = binary(), input, env, cwd, limitMs = 60000 } = {}) {
+    const run = launch(args, { program, input, env, cwd });
     try {
-        const { code } = await inTime(run.exited, `openrisk ${args.join(' ')}`, limitMs);
+        const { code } = await inTime(run.exited, `${path.basename(program)} ${args.join(' ')}`, limitMs);
         assertNoReport(run);
         return { code, stdout: run.stdout, stderr: run.stderr };
     } finally {
@@ -375,4 +382,4 @@ async function cli(args, { input, env, cwd, limitMs = 60000 } = {}) {
     }
 }
 
-module.exports = { ADMIN, FULL, ROOT, Client, cli, inTime, launch, startServer, temporaryFolder, waitFor };
+module.exports = { ADMIN, FULL, ROOT, Client, binary, cli, inTime, launch, startServer, temporaryFolder, waitFor };
