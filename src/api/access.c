@@ -108,7 +108,6 @@ static enum status authenticate(struct passage *passage, struct service *service
         account_service_authenticate(service, api->settings.token_key, passage->token, &found, err);
     if (status != OK)
         return status;
-    session_unref(passage->session);
     passage->session = session_keep(api, passage->token, &found);
     return OK;
 }
@@ -142,6 +141,7 @@ enum status access_check(struct passage *passage, struct service *service,
         return OK;
     /* It may have waited in line since its session was found. */
     session_unref(passage->session);
+    passage->user_id = NULL;
     passage->session = session_find(passage->api, passage->token, service->now_ms);
     enum status status = passage->session ? OK : authenticate(passage, service, err);
     if (status != OK)

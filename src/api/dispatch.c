@@ -23,15 +23,6 @@ enum { JSON_BODY_MAX_BYTES = 1 << 20 };
 
 static const char base_path[] = "/api/v1";
 
-void passage_reply_error(struct passage *passage, enum status status, const struct err *err,
-                         void (*send)(struct http_request *, const struct http_reply *))
-{
-    passage->status = status;
-    output_common_headers(passage->request);
-    struct http_reply reply = problem_reply(passage->request, problem_http_status(status), err);
-    send(passage->request, &reply);
-}
-
 static void reply_http_error(struct passage *passage, int http_status, const char *text)
 {
     struct err err;
@@ -172,14 +163,6 @@ static void note_refusal(struct passage *passage, struct service *service, enum 
         log_event(LOG_WARN, "audit_not_written", LOG_TEXT("action", service->action));
 }
 
-void passage_count_statements(struct passage *passage, struct db *db)
-{
-    if (!db)
-        return;
-    passage->statements = db_statement_count(db) - passage->statements_before;
-    passage->statement_us = db_statement_us(db) - passage->statement_us_before;
-}
-
 /** A route that acts. */
 static void run_act(struct passage *passage, struct db *db, enum status status,
                     const struct err *why)
@@ -235,10 +218,7 @@ static void run_act(struct passage *passage, struct db *db, enum status status,
 static void run(struct pool_job *job, struct db *db, enum status status, const struct err *why)
 {
     struct passage *passage = (struct passage *)job;
-    if (db) {
-        passage->statements_before = db_statement_count(db);
-        passage->statement_us_before = db_statement_us(db);
-    }
+    passage_begin_count(passage, db);
     if (passage->match.route->read)
         reading_run(passage, db, status, why);
     else

@@ -71,11 +71,12 @@ struct passage {
     enum status status;
 };
 
-/* dispatch.c */
+/* passage.c */
 
 void passage_reply_error(struct passage *passage, enum status status, const struct err *err,
                          void (*send)(struct http_request *, const struct http_reply *));
-/** On a worker, at the end of its work: what this job cost. */
+/** On a worker: what the job costs, between the two. `db` may be NULL. */
+void passage_begin_count(struct passage *passage, struct db *db);
 void passage_count_statements(struct passage *passage, struct db *db);
 
 /* Parts of dispatch.c, in their own files. */
