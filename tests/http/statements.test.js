@@ -101,3 +101,18 @@ test('a fixed number of statements per request', async (t) => {
         assert.deepStrictEqual(await count(), few);
     });
 });
+
+test('a hit needs no statement, a miss the same number plus one for the generations', async (t) => {
+    const server = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_TTL_RISKS: '1h', CACHE_TTL_STATS: '1h' } });
+    const plain = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_ENABLED: 'false' } });
+    const admin = await countingClient(server);
+    const uncached = await countingClient(plain);
+    await statementsFor(server, admin, 'GET', '/users/me'); // From now on the session is known.
+    for (const route of ['/risks', '/stats', '/stats/trends', '/assets', '/activity']) {
+        const without = await statementsFor(plain, uncached, 'GET', route);
+        const miss = await statementsFor(server, admin, 'GET', route);
+        const hit = await statementsFor(server, admin, 'GET', route);
+        const ofTheToken = 1;
+        assert.deepStrictEqual([miss, hit], [without - ofTheToken + 1, 0], route);
+    }
+});
