@@ -143,7 +143,7 @@ static void ghost_place(struct memory *memory, struct ghost ghost)
 }
 
 /** Room for twice as many as may live. */
-static void ghosts_grow(struct memory *memory)
+static void grow_ghosts(struct memory *memory)
 {
     if (memory->ghost_count >= 2 * ghost_limit(memory))
         return;
@@ -159,7 +159,6 @@ static void ghosts_grow(struct memory *memory)
 
 static void ghost_remember(struct memory *memory, uint64_t hash)
 {
-    ghosts_grow(memory);
     ghost_place(memory, (struct ghost){ghost_mark(hash), ++memory->ghost_insertions});
 }
 
@@ -401,7 +400,9 @@ bool memory_put(struct memory *memory, const struct cache_key *key, const struct
             return false;
         drop(memory, old, LOST_REPLACED);
     }
+    /* Tables grow only here, where room for them is made. */
     grow_buckets(memory);
+    grow_ghosts(memory);
     while (used_bytes(memory) + bytes > memory->max_bytes && evict(memory, now_ms))
         continue;
     if (used_bytes(memory) + bytes > memory->max_bytes)
