@@ -47,17 +47,36 @@ static void count_one(struct fixture *fixture, unsigned *counter)
     pthread_mutex_unlock(&fixture->lock);
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/** As an application does: while the server closes, each answer must say so. */
+static void reply_shared(struct fixture *fixture, struct http_request *request, int status)
+{
+    pthread_mutex_lock(&fixture->lock);
+    struct http_shared *shared = fixture->shared;
+    pthread_mutex_unlock(&fixture->lock);
+    if (http_may_share(request))
+        http_reply_shared(request, shared, status);
+    else
+        reply_text(request, 200, "not shared");
+}
+
 static void begin(void *context, struct http_request *request)
 {
     struct fixture *fixture = context;
     count_one(fixture, &fixture->begun);
     http_set_data(request, fixture);
-    if (strcmp(http_path(request), "/echo") == 0)
+    if (strcmp(http_path(request), "/echo") == 0 || strcmp(http_path(request), "/shared") == 0)
         http_expect_body(request, 100);
     if (strcmp(http_path(request), "/big") == 0)
         http_expect_body(request, 1 << 20);
     if (strcmp(http_path(request), "/early") == 0)
         reply_text(request, 401, "who are you?");
+    if (strcmp(http_path(request), "/shared/soon") == 0)
+        reply_shared(fixture, request, 200);
 }
 
 static void reply_file(struct http_request *request)
@@ -110,6 +129,23 @@ static void suspend(struct fixture *fixture, struct http_request *request)
     pthread_mutex_unlock(&fixture->lock);
 }
 
+static void take_note(struct fixture *fixture, struct http_request *request)
+{
+    const char *known = http_note(request), *note = known;
+    struct arena *arena = http_note_arena(request);
+    if (!note)
+        note = arena_format(arena, "%s with %zu parameters", http_path(request),
+                            http_query(request).count);
+    http_set_note(request, (void *)note);
+    pthread_mutex_lock(&fixture->lock);
+    fixture->note = note;
+    pthread_mutex_unlock(&fixture->lock);
+    if (strcmp(http_path(request), "/note/later") == 0)
+        suspend(fixture, request);
+    else
+        reply_text(request, 200, known ? known : "new");
+}
+
 static void handle(void *context, struct http_request *request)
 {
     struct fixture *fixture = context;
@@ -127,6 +163,10 @@ static void handle(void *context, struct http_request *request)
         reply_query(request);
     else if (strcmp(path, "/header") == 0)
         reply_header(request);
+    else if (starts_with(path, "/note"))
+        take_note(fixture, request);
+    else if (starts_with(path, "/shared"))
+        reply_shared(fixture, request, strcmp(path, "/shared/304") == 0 ? 304 : 200);
     else if (strcmp(path, "/client") == 0)
         reply_text(request, 200, http_client_address(request, "127.0.0.1, 10.0.0.0/8"));
     else if (strcmp(path, "/peer") == 0)
@@ -231,6 +271,59 @@ void fixture_answer_later(struct fixture *fixture)
     pthread_join(thread, NULL);
 }
 
+void *fixture_drain(void *context)
+{
+    struct fixture *fixture = context;
+    http_server_drain(fixture->server, clock_monotonic_ms() + FIXTURE_PATIENCE_MS);
+    return NULL;
+}
+
+/** Its body follows it. */
+struct shared_owner {
+    struct fixture *fixture;
+    char body[];
+};
+
+static void release_shared(void *context)
+{
+    struct shared_owner *owner = context;
+    struct fixture *fixture = owner->fixture;
+    free(owner);
+    pthread_mutex_lock(&fixture->lock);
+    fixture->released++;
+    pthread_cond_broadcast(&fixture->changed);
+    pthread_mutex_unlock(&fixture->lock);
+}
+
+void fixture_share(struct fixture *fixture, size_t bytes)
+{
+    static const struct http_param header = {"X-Shared", "yes"};
+    struct shared_owner *owner = mem_alloc(sizeof *owner + bytes);
+    owner->fixture = fixture;
+    memset(owner->body, 's', bytes);
+    struct http_reply reply = {.status = 200,
+                               .content_type = "text/plain",
+                               .body = owner->body,
+                               .length = bytes,
+                               .release = release_shared,
+                               .owner = owner,
+                               .file = -1};
+    struct http_shared *shared = http_shared_new(&reply, &header, 1);
+    assert_non_null(shared);
+    pthread_mutex_lock(&fixture->lock);
+    fixture->shared = shared;
+    pthread_mutex_unlock(&fixture->lock);
+}
+
+void fixture_unshare(struct fixture *fixture)
+{
+    pthread_mutex_lock(&fixture->lock);
+    struct http_shared *shared = fixture->shared;
+    fixture->shared = NULL;
+    pthread_mutex_unlock(&fixture->lock);
+    http_shared_free(shared);
+}
+
 int client_connect(const struct fixture *fixture)
 {
     const char *address = http_server_address(fixture->server);
@@ -296,20 +389,26 @@ const char *client_read_head(int socket)
     return response;
 }
 
-const char *client_read(int socket)
+void client_read_bytes(int socket, char *bytes, size_t size)
 {
     int64_t deadline_ms = clock_monotonic_ms() + FIXTURE_PATIENCE_MS;
-    size_t length = read_head(socket, deadline_ms);
+    while (size > 0) {
+        ssize_t received = receive(socket, bytes, size, deadline_ms);
+        if (received <= 0)
+            fail_msg("%zu bytes are missing", size);
+        bytes += received;
+        size -= (size_t)received;
+    }
+}
+
+const char *client_read(int socket)
+{
+    size_t length = read_head(socket, clock_monotonic_ms() + FIXTURE_PATIENCE_MS);
     const char *field = strcasestr(response, "\r\nContent-Length:");
     size_t body = field ? strtoul(field + strlen("\r\nContent-Length:"), NULL, 10) : 0;
     assert_true(length + body < sizeof response);
-    while (body > 0) {
-        ssize_t received = receive(socket, response + length, body, deadline_ms);
-        if (received <= 0)
-            fail_msg("%zu bytes of the body are missing", body);
-        length += (size_t)received;
-        body -= (size_t)received;
-    }
+    client_read_bytes(socket, response + length, body);
+    length += body;
     response[length] = '\0';
     return response;
 }

@@ -14,6 +14,11 @@
  *   /client      the client's address behind 127.0.0.1 and 10.0.0.0/8
  *   /peer        the peer's address
  *   /header      the value of X-Test and of the cookie `c`
+ *   /shared      what fixture_share() made, in `handle`; a body up to 100 bytes is taken
+ *   /shared/304  the same with status 304
+ *   /shared/soon the same with 200, in `begin`
+ *   /note        the note on this target, or "new" where there was none; then there is one
+ *   /note/later  gets a note and is suspended
  */
 #ifndef OPENRISK_TESTS_HTTP_FIXTURE_H
 #define OPENRISK_TESTS_HTTP_FIXTURE_H
@@ -35,6 +40,9 @@ struct fixture {
     unsigned begun, handled, done, problems; /* lock */
     pthread_t threads[8];                    /* lock: event loops that were seen in `begin` */
     unsigned thread_count;                   /* lock */
+    struct http_shared *shared;              /* lock */
+    unsigned released;                       /* lock: bodies of shared replies */
+    const char *note;                        /* lock: of the last request for /note… */
 };
 
 /** Deadlines of 30 s, 2 loops, 4,000 connections, a free port. */
@@ -48,6 +56,14 @@ void fixture_wait(struct fixture *fixture, const unsigned *counter, unsigned cou
 /** Answer all suspended requests from a thread of their own. */
 void fixture_answer_later(struct fixture *fixture);
 
+/** For a thread: end the server, with patience. */
+void *fixture_drain(void *fixture);
+
+/** From now on /shared is answered with a reply of so many bytes "s", and `X-Shared: yes`. */
+void fixture_share(struct fixture *fixture, size_t bytes);
+/** No more; what is on its way goes on. */
+void fixture_unshare(struct fixture *fixture);
+
 /** A connection to the server. */
 int client_connect(const struct fixture *fixture);
 void client_send(int socket, const char *bytes);
@@ -56,6 +72,8 @@ void client_send_bytes(int socket, const char *bytes, size_t size);
 const char *client_read(int socket);
 /** The same for the answer to HEAD. */
 const char *client_read_head(int socket);
+/** So many bytes. */
+void client_read_bytes(int socket, char *bytes, size_t size);
 /** Until the server closes; what came is thrown away. */
 void client_expect_close(int socket);
 /** True once the server has closed or reset, false after `patience_ms`. */

@@ -286,13 +286,6 @@ static void a_thousand_connections_are_kept_on_all_loops(void **state)
         close(clients[i]);
 }
 
-static void *drain(void *context)
-{
-    struct fixture *fixture = context;
-    http_server_drain(fixture->server, clock_monotonic_ms() + FIXTURE_PATIENCE_MS);
-    return NULL;
-}
-
 static void draining_lets_suspended_requests_finish(void **state)
 {
     struct fixture *fixture = *state;
@@ -302,7 +295,7 @@ static void draining_lets_suspended_requests_finish(void **state)
     client_send(busy, LATER);
     fixture_wait(fixture, &fixture->suspended_count, 1);
     pthread_t drainer;
-    assert_int_equal(pthread_create(&drainer, NULL, drain, fixture), 0);
+    assert_int_equal(pthread_create(&drainer, NULL, fixture_drain, fixture), 0);
     client_expect_close(idle); /* so the drain has begun */
     fixture_answer_later(fixture);
     const char *response = client_read(busy);
