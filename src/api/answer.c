@@ -58,11 +58,12 @@ enum { WAY_HEADERS = 2, HEADERS_MAX = 16 };
 
 /* Bodies */
 
-static struct shared_bytes *bytes_new(size_t length)
+static struct shared_bytes *bytes_new(const void *data, size_t length)
 {
     struct shared_bytes *bytes = mem_alloc(sizeof *bytes + length);
     atomic_init(&bytes->references, 1);
     bytes->length = length;
+    memcpy(bytes->data, data, length);
     return bytes;
 }
 
@@ -87,26 +88,24 @@ static struct http_reply reply_with(int http_status, const char *content_type,
                                .file = -1};
 }
 
-/** RFC 1952. NULL if it does not become smaller. */
+/**
+ * RFC 1952. NULL if it does not become smaller. What is kept is a copy: memory that is made smaller
+ * leaves the rest of it as a hole.
+ */
 static struct shared_bytes *compressed(const char *body, size_t length)
 {
     z_stream stream = {0};
     if (deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return NULL;
-    struct shared_bytes *bytes = bytes_new(length);
+    AUTO_FREE Bytef *out = mem_alloc(length);
     stream.next_in = (Bytef *)body; /* it is only read */
     stream.avail_in = (uInt)length;
-    stream.next_out = (Bytef *)bytes->data;
+    stream.next_out = out;
     stream.avail_out = (uInt)length;
     int result = deflate(&stream, Z_FINISH);
     size_t size = stream.total_out;
     deflateEnd(&stream);
-    if (result != Z_STREAM_END) {
-        bytes_unref(bytes);
-        return NULL;
-    }
-    bytes->length = size;
-    return mem_realloc(bytes, sizeof *bytes + size);
+    return result == Z_STREAM_END ? bytes_new(out, size) : NULL;
 }
 
 /* Forms */
@@ -158,8 +157,7 @@ struct answer *answer_new(int http_status, const char *body, size_t length, int6
     struct answer *answer = mem_zalloc(1, sizeof *answer);
     struct form *identity = &answer->identity, *gzip = &answer->gzip;
     answer->http_status = http_status;
-    identity->bytes = bytes_new(length);
-    memcpy(identity->bytes->data, body, length);
+    identity->bytes = bytes_new(body, length);
     if (compress && length >= COMPRESS_MIN_BYTES)
         gzip->bytes = compressed(body, length);
     gzip->encoding = "gzip";

@@ -297,6 +297,7 @@ static enum exit_code flush_output(enum exit_code code)
 
 int main(int argc, char **argv)
 {
+    mem_init();
     umask(077);
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {

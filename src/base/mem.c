@@ -1,10 +1,37 @@
+/*
+ * The heap. From a certain size on glibc gives an allocation pages of its own, which go back to the
+ * system when it is freed. But with each one that comes back it raises that size, up to 32 MiB, and
+ * then bodies of answers lie among everything else and leave holes behind: with a full cache that
+ * evicts, the process grew by 1.7 times the cache's budget, and went on growing. A size that is
+ * fixed keeps the growth at what the cache counts. To be fixed, too, is how much may be free at a
+ * heap's end before it is given back, or each large answer gives it back and takes it again.
+ *
+ * The system limits the number of mappings to 65,530; beyond half of that the heaps take over.
+ */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    MAPPED_BYTES_MIN = 32 << 10,
+    FREE_BYTES_MAX = 1 << 20,
+    MAPPINGS_MAX = 32768,
+    PAGE_BYTES = 4096,
+    CHUNK_BYTES_MIN = 32,
+};
+
+void mem_init(void)
+{
+    /* Only another heap than glibc's, such as a sanitizer's, refuses: then nothing is to be set. */
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    mallopt(M_TRIM_THRESHOLD, FREE_BYTES_MAX);
+    mallopt(M_MMAP_MAX, MAPPINGS_MAX);
+}
 
 static void *checked(void *memory)
 {
@@ -46,10 +73,18 @@ char *mem_format(const char *format, ...)
     return checked(text);
 }
 
+static size_t rounded_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
 size_t mem_footprint(size_t size)
 {
-    size_t chunk = (size + 8 + 15) & ~(size_t)15;
-    return chunk < 32 ? 32 : chunk;
+    enum { SIZE_BEFORE_BYTES = 8, UNIT_BYTES = 16 };
+    size_t chunk = rounded_up(size + SIZE_BEFORE_BYTES, UNIT_BYTES);
+    if (chunk >= MAPPED_BYTES_MIN)
+        return rounded_up(chunk + SIZE_BEFORE_BYTES, PAGE_BYTES);
+    return chunk < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : chunk;
 }
 
 void mem_free_pointer(void *pointer_to_pointer)

@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+/** Set up the C library's heap for a server that keeps much and runs for long; first in main(). */
+void mem_init(void);
+
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 /** Zeroed; `count * size` is checked for overflow. */
 void *mem_zalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
@@ -17,8 +20,9 @@ char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
 /**
- * What an allocation of `size` bytes takes of the heap: the C library (glibc) puts 8 bytes before
- * it and rounds up to a multiple of 16, at least 32. For budgets that count every byte.
+ * What an allocation of `size` bytes takes after mem_init(): the C library (glibc) puts 8 bytes
+ * before it and rounds up to a multiple of 16, at least 32; large ones have pages of their own. For
+ * budgets that count every byte.
  */
 size_t mem_footprint(size_t size);
 
