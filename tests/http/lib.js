@@ -27,6 +27,7 @@ const http = require('node:http');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const zlib = require('node:zlib');
 
 const ROOT = path.resolve(__dirname, '../..');
 const ADMIN = { email: 'admin@example.org', password: 'correct horse battery staple' };
@@ -116,7 +117,8 @@ class Client {
 
     /**
      * `body`: undefined for none, a string or Buffer as it is, anything else as JSON.
-     * Gives {status, headers, body, json}; `json` is undefined when the answer is no JSON.
+     * Gives {status, headers, bytes, body, json}: `bytes` as they came, the others of what they were
+     * before they were compressed; `json` is undefined when the answer is no JSON.
      */
     request(method, route, body, headers = {}) {
         const all = {};
@@ -144,11 +146,14 @@ class Client {
                 response.on('data', (chunk) => chunks.push(chunk));
                 response.on('error', reject);
                 response.on('end', () => {
-                    const text = Buffer.concat(chunks).toString('utf8');
+                    const received = Buffer.concat(chunks);
+                    const isGzip = response.headers['content-encoding'] === 'gzip' && received.length > 0;
+                    const text = (isGzip ? zlib.gunzipSync(received) : received).toString('utf8');
                     const isJson = /json/.test(response.headers['content-type'] || '') && text !== '';
                     resolve({
                         status: response.statusCode,
                         headers: response.headers,
+                        bytes: received,
                         body: text,
                         json: isJson ? JSON.parse(text) : undefined,
                     });
@@ -203,8 +208,10 @@ class Client {
 }
 
 class Server {
-    constructor(folder, env) {
+    constructor(folder, { env, args = [], program } = {}) {
         this.folder = folder;
+        this.args = args;
+        this.program = program;
         this.env = {
             OPENRISK_LISTEN: '127.0.0.1:0',
             OPENRISK_OPS_LISTEN: '127.0.0.1:0',
@@ -220,7 +227,7 @@ class Server {
     /** Start (again, after stop() or kill()) and wait until it is ready. */
     async start() {
         const began = process.hrtime.bigint();
-        this.run = launch(['serve'], { env: this.env, cwd: this.folder });
+        this.run = launch(['serve', ...this.args], { env: this.env, cwd: this.folder, program: this.program });
         this.running = true;
         let exited = false;
         this.run.exited.finally(() => (exited = true)).catch(() => {});
@@ -353,10 +360,13 @@ class Server {
     }
 }
 
-/** A server with a new database, stopped and cleared away when test `t` ends. */
-async function startServer(t, { env } = {}) {
+/**
+ * A server with a new database, stopped and cleared away when test `t` ends. `args`: of `serve`;
+ * `program`: instead of the one that all tests are for.
+ */
+async function startServer(t, options) {
     const folder = temporaryFolder();
-    const server = new Server(folder, env);
+    const server = new Server(folder, options);
     t.after(async () => {
         if (server.running) {
             await server.stop();
