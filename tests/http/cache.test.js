@@ -8,10 +8,11 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const { test } = require('node:test');
 
-const { cli, startServer, temporaryFolder, waitFor } = require('./lib');
+const { ROOT, cli, startServer, temporaryFolder, waitFor } = require('./lib');
 const { UNKNOWN_ID, assertProblem, day, makeMitigation, makeRisk, operationsOf } = require('./register');
 const { BYPASS, CACHED, HIT, STORED, assertNotCached, assertWay, commonHeaders, fillRegister, forget, statisticsOf } = require('./cached');
 
+const KEV = fs.readFileSync(`${ROOT}/tests/data/kev.csv`, 'utf8');
 const LONG_TTL = { CACHE_TTL_RISKS: '1h', CACHE_TTL_STATS: '1h', CACHE_TTL_MATRIX: '1h', CACHE_TTL_TRENDS: '1h' };
 
 async function keepingTests(t, server, admin, pathOf) {
@@ -168,23 +169,28 @@ async function refusalTests(t, server, admin, pathOf) {
 
     await t.test('a request that found no worker is refused, and the next one is answered', async (t2) => {
         const busy = await startServer(t2, { env: { DB_POOL_MAX: '1', DB_POOL_MAX_WAITING: '0' } });
-        const { token } = await busy.signIn();
-        const clients = Array.from({ length: 24 }, () => busy.client(token));
-        let refused = [];
-        await waitFor(async () => {
-            const paths = clients.map((_, i) => `/risks?q=word${i}&owner=${refused.length}-${Date.now()}`);
-            const replies = await Promise.all(clients.map((client, i) => client.get(paths[i])));
-            refused = paths.filter((_, i) => replies[i].status === 503);
-            replies.filter((reply) => reply.status === 503).forEach((reply) => {
-                assertProblem(reply, 503);
-                assertNotCached(reply);
-                assert.match(reply.headers['retry-after'], /^[1-9]/);
-            });
-            return refused.length > 0;
+        const client = await busy.signIn();
+        const importer = busy.client(client.token);
+        let asked = 0;
+        const refused = await waitFor(async () => {
+            let isOver = false;
+            let reply = {};
+            const work = importer.post('/import/risks?format=kev&dry_run=1', KEV, { 'Content-Type': 'text/csv' }).finally(() => (isOver = true));
+            while (!isOver && reply.status !== 503) {
+                reply = await client.get(`/risks?owner=${++asked}`);
+            }
+            await work;
+            return reply.status === 503 && reply;
         }, 'an answer 503');
-        for (const path of refused) {
-            assertWay(await clients[0].expect(200, 'GET', path), STORED, path);
-        }
+        assertProblem(refused, 503);
+        assertNotCached(refused);
+        assert.match(refused.headers['retry-after'], /^[1-9]/);
+        const answered = await waitFor(async () => {
+            const reply = await client.get(`/risks?owner=${asked}`);
+            return reply.status === 200 && reply;
+        }, 'an idle worker');
+        assertWay(answered, STORED);
+        assertWay(await client.expect(200, 'GET', `/risks?owner=${asked}`), HIT);
     });
 }
 
