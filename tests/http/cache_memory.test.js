@@ -108,7 +108,8 @@ test('with a full cache the process has grown by the cache\'s budget, give or ta
         const share = grown / responses.max_bytes;
         figures.push([what, share]);
         const held = `${(responses.bytes / MIB).toFixed(1)} MiB in ${responses.entries} entries, ${responses.evictions.capacity} evicted`;
-        t.diagnostic(`figure: ${what}: ${held}; the process has grown by ${(grown / MIB).toFixed(1)} MiB, ${(100 * share).toFixed(0)} % of the budget`);
+        const growth = `${(grown / MIB).toFixed(1)} MiB, ${(100 * share).toFixed(0)} % of the budget`;
+        t.diagnostic(`figure: cache, ${what}: ${held}; the process has grown by ${growth}`);
     };
     const asked = questions();
     let responses = await askUntil(admin, clients, asked, (now) => now.bytes >= 0.97 * now.max_bytes);
@@ -120,7 +121,7 @@ test('with a full cache the process has grown by the cache\'s budget, give or ta
         look(`as many stored again, ${round}`, responses);
     }
     assert.ok(responses.evictions.capacity > stores, JSON.stringify(responses.evictions));
-    t.diagnostic(`figure: resident before, without the cache: ${((before.resident - before.cached) / MIB).toFixed(1)} MiB`);
+    t.diagnostic(`figure: resident without the cache: ${((before.resident - before.cached) / MIB).toFixed(1)} MiB`);
     for (const [what, share] of figures) {
         assert.ok(share <= MOST && share >= LEAST, `${what}: ${(100 * share).toFixed(0)} %`);
     }
