@@ -1,6 +1,6 @@
 /**
  * Passwords: argon2id (RFC 9106) by libsodium with t=2, 19 MiB, p=1. One hash takes about 25 ms and
- * 20 MB, so the program makes one at a time (the lane of app/serve.c). Thread-safe.
+ * 20 MB, so the program makes one at a time (the lane of app/server.c). Thread-safe.
  */
 #ifndef OPENRISK_AUTH_PASSWORD_H
 #define OPENRISK_AUTH_PASSWORD_H

@@ -1,0 +1,142 @@
+#include "app/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
+enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
+enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
+
+static enum status start_pools(struct server *server, struct err *err)
+{
+    const struct config *config = server->config;
+    struct pool_settings general = {
+        .name = "general",
+        .max_workers = (unsigned)config->db_pool_max,
+        .max_waiting = (unsigned)config->db_pool_max_waiting,
+    };
+    struct pool_settings password = {
+        .name = "password",
+        .max_workers = PASSWORD_WORKERS,
+        .max_waiting = PASSWORD_WAITING,
+    };
+    enum status status = pool_new(server->database, &general, &server->pool, err);
+    if (status != OK)
+        return status;
+    return pool_new(server->database, &password, &server->password_pool, err);
+}
+
+static void make_api(struct server *server, const struct clock *clock,
+                     const uint8_t token_key[TOKEN_KEY_BYTES])
+{
+    const struct config *config = server->config;
+    struct api_settings all = {
+        .clock = clock,
+        .pool = server->pool,
+        .password_pool = server->password_pool,
+        .public_url = config->public_url,
+        .trusted_proxies = config->trusted_proxies,
+        .version = OPENRISK_VERSION,
+        .ops_token = config->ops_token,
+        .responses = server->caches.responses,
+        .sessions = server->caches.sessions,
+        .generations = server->caches.generations,
+        .ttl_ms = {[TTL_RISKS] = (unsigned)config->cache_ttl_risks,
+                   [TTL_STATS] = (unsigned)config->cache_ttl_stats,
+                   [TTL_MATRIX] = (unsigned)config->cache_ttl_matrix,
+                   [TTL_TRENDS] = (unsigned)config->cache_ttl_trends},
+        .wait_timeout_ms = (unsigned)config->cache_wait_timeout,
+        .import_max_bytes = (size_t)config->import_max_bytes,
+        .acquire_timeout_ms = (unsigned)config->db_pool_acquire_timeout,
+        .write_timeout_ms = (unsigned)config->db_write_timeout,
+        .login_burst = (unsigned)config->login_burst,
+        .login_drain_ms = (unsigned)config->login_drain,
+    };
+    memcpy(all.token_key, token_key, sizeof all.token_key);
+    server->api = api_new(&all);
+}
+
+/** Say which setting an address that cannot be used came from. */
+static enum status blame(const char *setting, enum status status, struct err *err)
+{
+    if (status != OK)
+        snprintf(err->items[0].field, sizeof err->items[0].field, "%s", setting);
+    return status;
+}
+
+static enum status listen_on(struct server *server, struct err *err)
+{
+    const struct config *config = server->config;
+    struct http_settings public_settings = {
+        .name = "api",
+        .listen = config->listen,
+        .loops = (unsigned)config->http_loops,
+        .max_connections = (unsigned)config->http_max_connections,
+        .idle_timeout_ms = (unsigned)config->http_idle_timeout,
+        .request_timeout_ms = (unsigned)config->http_request_timeout,
+        .reply_timeout_ms = (unsigned)config->http_reply_timeout,
+        .max_body_bytes_in_flight = (size_t)config->http_body_budget,
+    };
+    struct http_settings ops_settings = public_settings;
+    ops_settings.name = "ops";
+    ops_settings.listen = config->ops_listen;
+    ops_settings.loops = OPS_LOOPS;
+    ops_settings.max_connections = OPS_CONNECTIONS;
+    ops_settings.max_body_bytes_in_flight = OPS_BODY_BYTES;
+    struct http_app public_app = api_public_app(server->api);
+    struct http_app ops_app = api_ops_app(server->api);
+    enum status status =
+        http_server_start(&public_settings, &public_app, &server->public_server, err);
+    if (status != OK)
+        return blame("OPENRISK_LISTEN", status, err);
+    status = http_server_start(&ops_settings, &ops_app, &server->ops_server, err);
+    return blame("OPENRISK_OPS_LISTEN", status, err);
+}
+
+enum status server_start(struct server *server, const struct config *config,
+                         struct database *database, const struct clock *clock,
+                         const uint8_t token_key[TOKEN_KEY_BYTES], struct err *err)
+{
+    server->config = config;
+    server->database = database;
+    if (config->cache_enabled)
+        caches_init(&server->caches, database, (size_t)config->cache_max_bytes);
+    enum status status = start_pools(server, err);
+    if (status == OK && server->caches.responses)
+        status = keeper_start(database, server->caches.responses, &server->keeper, err);
+    if (status != OK)
+        return status;
+    make_api(server, clock, token_key);
+    return listen_on(server, err);
+}
+
+static void stop_workers(struct server *server)
+{
+    keeper_stop(server->keeper);
+    pool_free(server->password_pool);
+    pool_free(server->pool);
+    server->keeper = NULL;
+    server->password_pool = server->pool = NULL;
+}
+
+/**
+ * /readyz says no, so that a load balancer sends nothing new; the API's listener finishes what
+ * runs; then the ops listener, so that the state could be watched to the end; then the workers,
+ * which have nothing left to do.
+ */
+void server_drain(struct server *server, int64_t deadline_ms)
+{
+    api_set_draining(server->api);
+    http_server_drain(server->public_server, deadline_ms);
+    http_server_drain(server->ops_server, deadline_ms);
+    stop_workers(server);
+}
+
+void server_release(struct server *server)
+{
+    http_server_free(server->public_server);
+    http_server_free(server->ops_server);
+    stop_workers(server);
+    api_free(server->api);
+    caches_release(&server->caches);
+}
