@@ -234,13 +234,13 @@ class Server {
         const ready = await waitFor(
             () => {
                 assert.ok(!exited, `the server ended before it was ready:\n${this.run.stderr}`);
-                return /^ready listen=(\S+) ops=(\S+)/m.exec(this.run.stdout);
+                return /^ready listen=(\S+) ops=(\S+)(?: plain=(\S+))?/m.exec(this.run.stdout);
             },
             'the line "ready listen=…"',
             START_LIMIT_MS,
         );
         this.readyMs = Number(process.hrtime.bigint() - began) / 1e6;
-        [, this.url, this.opsUrl] = ready;
+        [, this.url, this.opsUrl, this.plainUrl] = ready;
         this.ops = this.client(undefined, '', this.opsUrl);
     }
 
@@ -362,7 +362,8 @@ class Server {
 
 /**
  * A server with a new database, stopped and cleared away when test `t` ends. `args`: of `serve`;
- * `program`: instead of the one that all tests are for.
+ * `program`: instead of the one that all tests are for, such as tests/tools/twin.c, which serves the
+ * same database once more at `plainUrl`.
  */
 async function startServer(t, options) {
     const folder = temporaryFolder();
