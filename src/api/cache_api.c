@@ -47,19 +47,18 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
 
 enum status cache_get_state(struct call *call, struct err *err)
 {
-    (void)err;
     const struct api_settings *settings = &call->api->settings;
     struct json_writer *out = call->question.out;
-    struct generations *k = settings->generations;
-    struct cache_known known = {0};
-    int64_t age_ms = -1;
-    if (k) {
-        known = generations_known(k);
-        age_ms = generations_age_ms(k, clock_monotonic_ms());
-    }
+    int64_t generations[SCOPES], age_ms = -1;
+    /* Before they are read, which makes K young. */
+    if (settings->generations)
+        age_ms = generations_age_ms(settings->generations, clock_monotonic_ms());
+    enum status status = cache_service_generations(call->question.service, generations, err);
+    if (status != OK)
+        return status;
     json_open_object(out, NULL);
     json_put_bool(out, "enabled", settings->responses != NULL);
-    put_generations(out, "generations", known.vector.of);
+    put_generations(out, "generations", generations);
     if (age_ms >= 0)
         json_put_int(out, "age_ms", age_ms);
     else

@@ -13,13 +13,6 @@
 
 #include "api/internal.h"
 
-/**
- * What a question is found by: its route, its day, and what was asked, in the order of the tables,
- * so that equal questions have equal keys however they were written. Texts are the arena's.
- */
-struct cache_key reading_key(const struct api *api, const struct route *route,
-                             const struct question *question, int32_t day, struct arena *arena);
-
 /** In `begin`: is this target known already? Then route and question are. */
 bool reading_recall(struct passage *passage);
 /** In `begin`, when route and token are known: true if it was answered. */

@@ -2,6 +2,17 @@
 
 #include "service/writer.h"
 
+enum status cache_service_generations(struct service *service, int64_t ret_generations[SCOPES],
+                                      struct err *err)
+{
+    enum status status = service_begin_read(service, err);
+    if (status != OK)
+        return status;
+    status = db_read_generations(service->db, ret_generations, err);
+    service_end_read(service);
+    return status;
+}
+
 enum status cache_service_invalidate(struct service *service, unsigned scopes, const char *target,
                                      int64_t ret_generations[SCOPES], struct err *err)
 {
@@ -12,11 +23,5 @@ enum status cache_service_invalidate(struct service *service, unsigned scopes, c
     writer.target = target;
     db_touch(writer.db, scopes);
     status = writer_end(&writer, OK, err);
-    if (status == OK)
-        status = service_begin_read(service, err);
-    if (status != OK)
-        return status;
-    status = db_read_generations(service->db, ret_generations, err);
-    service_end_read(service);
-    return status;
+    return status == OK ? cache_service_generations(service, ret_generations, err) : status;
 }

@@ -6,6 +6,10 @@
 
 #include "service/service.h"
 
+/** As they are in the database now. */
+enum status cache_service_generations(struct service *service, int64_t ret_generations[SCOPES],
+                                      struct err *err) MUST_CHECK;
+
 /**
  * Bump the generations of these scopes (bits of enum scope), with a row in the audit log.
  * Afterwards nothing cached before is given away, by this process or by any other on this database.

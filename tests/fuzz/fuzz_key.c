@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/reading.h"
+#include "api/internal.h"
+#include "api/key.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -104,8 +105,8 @@ static void find(struct asking *asking, struct http_params query, struct arena *
         return;
     }
     asking->route = match.route;
-    asking->key = reading_key(&api, match.route, &asking->question, DAY, arena);
-    struct cache_key next = reading_key(&api, match.route, &asking->question, DAY + 1, arena);
+    asking->key = key_of_question(&api, match.route, &asking->question, DAY, arena);
+    struct cache_key next = key_of_question(&api, match.route, &asking->question, DAY + 1, arena);
     require(!same_key(&asking->key, &next), "the next day has a key of its own");
 }
 

@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/reading.h"
+#include "api/internal.h"
+#include "api/key.h"
 #include "base/mem.h"
 
 enum { DAY = 20000, VALUES_MAX = 16, DECLARED_MAX = LIST_FILTERS_MAX + ROUTE_PARAMS_MAX + 8 };
@@ -53,7 +54,7 @@ static enum status ask(struct key_test *test, const struct route *route,
     enum status status =
         input_parameters(route, (struct http_params){items, count}, &test->arena, &question, &err);
     if (status == OK)
-        *ret_key = reading_key(&test->api, route, &question, DAY, &test->arena);
+        *ret_key = key_of_question(&test->api, route, &question, DAY, &test->arena);
     return status;
 }
 
@@ -330,13 +331,13 @@ static void routes_arguments_and_days_have_keys_of_their_own(void **state)
             if (strcmp(routes[other].pattern, route->pattern) != 0)
                 assert_false(
                     equal(key_of(test, route, NULL, 0), key_of(test, &routes[other], NULL, 0)));
-        keys[count++] = reading_key(&test->api, route, &question, DAY, &test->arena);
-        keys[count++] = reading_key(&test->api, route, &question, DAY + 1, &test->arena);
+        keys[count++] = key_of_question(&test->api, route, &question, DAY, &test->arena);
+        keys[count++] = key_of_question(&test->api, route, &question, DAY + 1, &test->arena);
         for (size_t arg = 0; arg < ROUTE_ARGS_MAX; arg++) {
             question.args[arg] = "1";
-            keys[count++] = reading_key(&test->api, route, &question, DAY, &test->arena);
+            keys[count++] = key_of_question(&test->api, route, &question, DAY, &test->arena);
             question.args[arg] = "R-1";
-            keys[count++] = reading_key(&test->api, route, &question, DAY, &test->arena);
+            keys[count++] = key_of_question(&test->api, route, &question, DAY, &test->arena);
         }
         for (size_t a = 0; a < count; a++)
             for (size_t b = 0; b < a; b++)
