@@ -1,14 +1,11 @@
 #include "api/reading.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/answer.h"
 #include "api/key.h"
 #include "api/problem.h"
 #include "base/log.h"
-#include "base/mem.h"
 
 /* Asking */
 
@@ -139,14 +136,15 @@ struct load {
     const struct route *route;
     struct question *question;
     struct service *service;
-    struct cache_flight *flight; /* NULL: without a cache */
+    struct cache *cache;         /* where the answer is going to be kept; NULL: nowhere */
+    struct cache_flight *flight; /* of those who wait for it, or NULL */
     bool takes_gzip;             /* who asks does */
 };
 
 /** Is it worth it? For one who takes it, or for all who will. */
 static bool compresses(const struct load *load, size_t length)
 {
-    return load->takes_gzip || (load->flight && cache_takes(load->api->settings.responses, length));
+    return load->takes_gzip || (load->cache && cache_takes(load->cache, length));
 }
 
 /** In the snapshot: ask the handler. OK also for 404, which is an answer too. */
@@ -235,12 +233,13 @@ static void run_load(struct passage *passage, struct db *db)
     struct service service =
         service_for(passage, db, &nobody, (int64_t)passage->asked->day * CLOCK_DAY_MS);
     struct question question = passage->asked->question;
-    bool keeps = passage->flight != NULL;
+    struct cache *cache = cache_of(passage);
     struct load load = {
         .api = passage->api,
         .route = passage->match.route,
         .question = &question,
         .service = &service,
+        .cache = cache,
         .flight = passage->flight,
         .takes_gzip = input_accepts_gzip(passage->request),
     };
@@ -254,7 +253,7 @@ static void run_load(struct passage *passage, struct db *db)
         passage_reply_error(passage, landing.status, landing.err, http_reply_later);
     else
         reply(passage, answer_of(landing.value),
-              !keeps           ? WAY_BYPASS
+              !cache           ? WAY_BYPASS
               : landing.stored ? WAY_STORED
                                : WAY_MISS,
               http_reply_later);
@@ -299,30 +298,28 @@ static bool has_default(const struct route *route)
     return route->read && route->cache.scopes && !strchr(route->pattern, '{');
 }
 
+/** Not by a flight: the ports are open, and somebody may ask the same already. */
 static enum status warm_one(struct api *api, struct db *db, const struct route *route,
                             int64_t now_ms, struct arena *arena, struct err *err)
 {
     static const struct caller nobody = {0};
+    struct cache *cache = api->settings.responses;
     int32_t day = clock_day(now_ms);
     struct question question = {0};
-    struct cache_landing landing;
-    struct cache_value *value = NULL;
-    struct cache_terms terms = {route->cache.scopes, api->settings.ttl_ms[route->cache.ttl]};
     enum status status = input_parameters(route, (struct http_params){0}, arena, &question, err);
     if (status != OK)
         return status;
     struct cache_key key = key_of_question(api, route, &question, day, arena);
+    struct cache_terms terms = {route->cache.scopes, api->settings.ttl_ms[route->cache.ttl]};
     struct service service = service_new(db, arena, (int64_t)day * CLOCK_DAY_MS, &nobody);
-    struct load load = {.api = api, .route = route, .question = &question, .service = &service};
-    /* Before the server is ready nobody else asks, so this one leads, or it is there. */
-    if (cache_enter(api->settings.responses, &key, &terms, clock_monotonic_ms(), NULL, &value,
-                    &load.flight) == CACHE_LEADS) {
-        load_and_land(&load, &landing, err);
-        status = landing.status;
-        value = landing.value;
-    }
-    cache_value_unref(value);
-    return status;
+    struct load load = {
+        .api = api, .route = route, .question = &question, .service = &service, .cache = cache};
+    struct cache_landing landing = {0};
+    load_once(&load, &landing, err);
+    if (landing.status == OK)
+        cache_put(cache, &key, &terms, &landing.vector, clock_monotonic_ms(), landing.value);
+    cache_value_unref(landing.value);
+    return landing.status;
 }
 
 enum status api_warm(struct api *api, struct db *db, unsigned *ret_count, struct err *err)
