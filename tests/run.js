@@ -1,6 +1,7 @@
 /**
  * Runs all tests and counts their cases: unit tests and fuzz replays by Meson, in each build folder,
- * then the files tests/…/*.test.js by node's runner, against the program built with sanitizers.
+ * then the files tests/…/*.test.js by node's runner, against the program built with sanitizers; with
+ * --full those over HTTP once more against the one built with ThreadSanitizer.
  * Called by script/test, which builds before.
  *   node tests/run.js [--full] [PATTERN …]
  */
@@ -110,9 +111,9 @@ function countTap(output, succeeded) {
 }
 
 /** Run a program in a process group of its own to its end or `limitMs`: {code, output}. */
-function run(command, args, limitMs) {
+function run(command, args, limitMs, env = ENVIRONMENT) {
     return new Promise((resolve, reject) => {
-        const child = spawn(command, args, { cwd: ROOT, env: ENVIRONMENT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+        const child = spawn(command, args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
         let output = '';
         const endGroup = () => {
             try {
@@ -172,15 +173,15 @@ function nodeTests(folder) {
         .sort();
 }
 
-/** The files of node tests, as many at a time as there are processors. */
-async function runNode() {
-    const files = nodeTests('tests').filter(wanted);
+/** The files of node tests, as many at a time as there are processors. `prefix` is for the report. */
+async function runNode(folder, prefix, env) {
+    const files = nodeTests(folder).filter((file) => wanted(`${prefix}${file}`));
     const work = async () => {
         while (files.length > 0) {
             const file = files.shift();
             const began = Date.now();
-            const { code, output } = await run(process.execPath, ['--test-reporter=tap', file], FILE_LIMIT_MS);
-            report(file, countTap(output, code === 0), (Date.now() - began) / 1000, output);
+            const { code, output } = await run(process.execPath, ['--test-reporter=tap', file], FILE_LIMIT_MS, env);
+            report(`${prefix}${file}`, countTap(output, code === 0), (Date.now() - began) / 1000, output);
         }
     };
     await Promise.all(os.cpus().map(work));
@@ -190,7 +191,12 @@ async function main() {
     for (const folder of FOLDERS) {
         await runMeson(folder);
     }
-    await runNode();
+    await runNode('tests', '', ENVIRONMENT);
+    if (FULL) {
+        // Threads of the whole program, with the short counts.
+        const program = path.join(ROOT, 'build-tsan/openrisk');
+        await runNode('tests/http', 'build-tsan ', { ...ENVIRONMENT, OPENRISK_TEST_FULL: '', OPENRISK_BINARY: program });
+    }
     if (total.passed + total.failed + total.skipped === 0) {
         console.error(`No test has a name with ${PATTERNS.join(' or ')} in it.`);
         process.exitCode = 1;
