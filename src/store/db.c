@@ -222,6 +222,10 @@ static enum status bump_generations(struct db *db, int64_t ret_bumped[SCOPES], s
             db_select_int(db, &queries[QUERY_GENERATION_BUMP],
                           DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(db->now_ms * 1000)),
                           &ret_bumped[scope], err);
+        if (status == NOT_FOUND) {
+            log_event(LOG_ERROR, "no_generation", LOG_TEXT("scope", scope_names[scope]));
+            return err_set(err, INTERNAL, NULL, "the database is damaged");
+        }
         if (status != OK)
             return status;
     }
