@@ -374,6 +374,18 @@ static enum status compute(struct check *check, struct arena *arena, struct expe
     return status;
 }
 
+/** Without its row a scope's writes are refused, and what is cached under it would never be
+ * outdated. */
+static enum status check_generations(struct check *check, struct err *err)
+{
+    int64_t generations[SCOPES];
+    enum status status = db_read_generations(check->service->db, generations, err);
+    for (int scope = 0; status == OK && scope < SCOPES; scope++)
+        if (generations[scope] <= 0)
+            differ(check, "the scope %s has no generation", scope_names[scope]);
+    return status;
+}
+
 static enum status check_all(struct check *check, struct arena *arena, struct err *err)
 {
     struct expected expected;
@@ -381,6 +393,8 @@ static enum status check_all(struct check *check, struct arena *arena, struct er
     for (size_t i = 0; status == OK && i < sizeof simple_checks / sizeof simple_checks[0]; i++)
         status = each_row(check, simple_checks[i].query, DB_PARAMS(DB_TEXT(simple_checks[i].param)),
                           simple_checks[i].row, NULL, err);
+    if (status == OK)
+        status = check_generations(check, err);
     if (status == OK)
         status = check_labels(check, err);
     if (status == OK)

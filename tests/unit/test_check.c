@@ -100,6 +100,7 @@ static void each_kind_of_damage_is_found(void **state)
         {"UPDATE risk_label SET label = 'x' WHERE kind = 'tag'", "R-1: is found by the tag x"},
         {"UPDATE risk SET title_fold = 'x' WHERE ref = 2", "R-2: is sorted by another title"},
         {"UPDATE risk SET description = 'x' WHERE ref = 2", "R-2: is searched in another text"},
+        {"DELETE FROM cache_generation WHERE scope = 'risks'", "the scope risks has no generation"},
         {"INSERT INTO risk_search (risk_search) VALUES ('delete-all')",
          "R-1: is not in the search"},
     };
