@@ -112,15 +112,13 @@ static enum status authenticate(struct passage *passage, struct service *service
     return OK;
 }
 
-/** Not worth waiting for: if others write, it is tried again a second later. */
-static void note_use(const struct service *service, struct session *session)
+void access_note_use(const struct service *service, struct session *session)
 {
-    enum { TRY_AGAIN_MS = 1000 };
     struct service hasty = *service;
     struct err ignored;
     hasty.write_timeout_ms = 0;
-    enum status noted = account_service_note_use(&hasty, session->caller.token_id, &ignored);
-    atomic_store(&session->note_at, service->now_ms + (noted == OK ? NOTE_USE_MS : TRY_AGAIN_MS));
+    if (account_service_note_use(&hasty, session->caller.token_id, &ignored) == OK)
+        atomic_store(&session->note_at, service->now_ms + NOTE_USE_MS);
 }
 
 enum status access_check(struct passage *passage, struct service *service,
@@ -151,7 +149,7 @@ enum status access_check(struct passage *passage, struct service *service,
     ret_caller->address = address;
     ret_caller->by_cookie = passage->by_cookie;
     passage->user_id = ret_caller->user_id;
-    if (atomic_load(&passage->session->note_at) <= service->now_ms)
-        note_use(service, passage->session);
+    if (passage->notes_use || session_claim_note(passage->session, service->now_ms))
+        access_note_use(service, passage->session);
     return access_may(passage, ret_caller, err);
 }

@@ -255,7 +255,7 @@ static void run_on_loop(struct passage *passage)
 
 static void handle(void *context, struct http_request *request)
 {
-    struct api *api = context;
+    (void)context;
     struct passage *passage = http_data(request);
     const struct route *route = passage->match.route;
     if (!input_content_type_fits(route, request)) {
@@ -271,19 +271,9 @@ static void handle(void *context, struct http_request *request)
         return;
     }
     passage->job.run = run;
-    passage->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
-    struct pool *pool =
-        route->lane == LANE_PASSWORD ? api->settings.password_pool : api->settings.pool;
-    struct err err;
-    err_init(&err);
     http_suspend(request);
-    if (passage->is_admitted && reading_enter(passage))
-        return;
-    enum status status = pool_submit(pool, &passage->job, &err);
-    if (status == BUSY && route->lane == LANE_PASSWORD)
-        status = LIMITED; /* many sign-ins at once are not the server's trouble but the clients' */
-    if (status != OK)
-        run(&passage->job, NULL, status, &err);
+    if (!route->read || !reading_enter(passage))
+        passage_submit(passage);
 }
 
 static void done(void *context, struct http_request *request)

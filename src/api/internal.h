@@ -57,13 +57,15 @@ struct passage {
     const char *token; /* from Authorization or the cookie; NULL */
     bool by_cookie;
     struct session *session; /* who asks, if it is known: a reference until the end; NULL */
+    bool notes_use;          /* it has claimed to note the session's use */
     /* of routes that read */
-    const struct asked *asked; /* NULL until it has been understood */
-    bool is_admitted;          /* the event loop knows who asks, and they may */
-    struct cache_waiter waiter;
-    struct cache_flight *flight; /* which this passage leads; else NULL */
-    struct answer *answer;       /* what it is answered with: a reference until the end; NULL */
-    struct buf out;              /* of routes that act: the body */
+    const struct asked *asked;           /* NULL until it has been understood */
+    bool is_admitted;                    /* the event loop knows who asks, and they may */
+    struct cache_waiter waiter;          /* for who asks, then for the answer */
+    struct cache_flight *session_flight; /* which this passage leads; else NULL */
+    struct cache_flight *flight;         /* of the answer, likewise */
+    struct answer *answer; /* what it is answered with: a reference until the end; NULL */
+    struct buf out;        /* of routes that act: the body */
     /* for the log */
     uint64_t statements, statement_us;               /* what its job cost … */
     uint64_t statements_before, statement_us_before; /* … since then */
@@ -75,6 +77,8 @@ struct passage {
 
 void passage_reply_error(struct passage *passage, enum status status, const struct err *err,
                          void (*send)(struct http_request *, const struct http_reply *));
+/** Stand in the line for a worker; `job.run` is set. If it is full, `job.run` hears it at once. */
+void passage_submit(struct passage *passage);
 /** On a worker: what the job costs, between the two. `db` may be NULL. */
 void passage_begin_count(struct passage *passage, struct db *db);
 void passage_count_statements(struct passage *passage, struct db *db);
@@ -92,6 +96,11 @@ enum status access_check(struct passage *passage, struct service *service,
 /** A browser says where a request comes from. DENIED if that is another site. */
 enum status access_check_origin(struct api *api, struct http_request *request,
                                 bool *ret_from_browser, struct err *err) MUST_CHECK;
+/**
+ * An API token has been used. Not worth waiting for: if others write, it is tried again a second
+ * after it was claimed (session_claim_note()).
+ */
+void access_note_use(const struct service *service, struct session *session);
 /** The session cookie: its name, and the header that sets or clears it (`token` NULL). */
 const char *access_cookie_name(const struct api *api);
 void access_set_cookie(struct call *call, const char *token);

@@ -10,6 +10,21 @@ void passage_reply_error(struct passage *passage, enum status status, const stru
     send(passage->request, &reply);
 }
 
+void passage_submit(struct passage *passage)
+{
+    const struct api_settings *settings = &passage->api->settings;
+    bool hashes = passage->match.route->lane == LANE_PASSWORD;
+    passage->job.deadline_ms = clock_monotonic_ms() + settings->acquire_timeout_ms;
+    struct err err;
+    err_init(&err);
+    enum status status =
+        pool_submit(hashes ? settings->password_pool : settings->pool, &passage->job, &err);
+    if (status == BUSY && hashes)
+        status = LIMITED; /* many sign-ins at once are not the server's trouble but the clients' */
+    if (status != OK)
+        passage->job.run(&passage->job, NULL, status, &err);
+}
+
 void passage_begin_count(struct passage *passage, struct db *db)
 {
     if (!db)

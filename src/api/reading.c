@@ -68,6 +68,18 @@ static struct cache_terms terms_of(const struct passage *passage)
                                 .ttl_ms = passage->api->settings.ttl_ms[policy->ttl]};
 }
 
+static struct passage *passage_of(struct cache_waiter *waiter)
+{
+    return (struct passage *)((char *)waiter - offsetof(struct passage, waiter));
+}
+
+static void expect_landing(struct passage *passage,
+                           void (*landed)(struct cache_waiter *, const struct cache_landing *))
+{
+    passage->waiter.landed = landed;
+    passage->waiter.deadline_ms = clock_monotonic_ms() + passage->api->settings.wait_timeout_ms;
+}
+
 static void reply(struct passage *passage, struct answer *answer, enum answer_way way,
                   void (*send)(struct http_request *, const struct http_reply *))
 {
@@ -79,8 +91,10 @@ bool reading_begin(struct passage *passage)
 {
     struct cache *cache = cache_of(passage);
     struct session *session = passage->session;
-    if (!cache || !session || atomic_load(&session->note_at) <= passage->now_ms ||
-        http_has_body(passage->request))
+    if (!cache || !session || http_has_body(passage->request))
+        return false;
+    passage->notes_use = session_claim_note(session, passage->now_ms);
+    if (passage->notes_use)
         return false;
     struct err err;
     err_init(&err);
@@ -98,28 +112,81 @@ bool reading_begin(struct passage *passage)
     return value != NULL;
 }
 
-/** A flight that the passage waits for has ended, on the thread of who led it. */
-static void landed(struct cache_waiter *waiter, const struct cache_landing *landing)
+/** The flight of an answer has ended, on the thread of who led it. */
+static void answer_landed(struct cache_waiter *waiter, const struct cache_landing *landing)
 {
-    struct passage *passage = (struct passage *)((char *)waiter - offsetof(struct passage, waiter));
+    struct passage *passage = passage_of(waiter);
     if (landing->status == OK)
         reply(passage, answer_of(cache_value_ref(landing->value)), WAY_COLLAPSED, http_reply_later);
     else
         passage_reply_error(passage, landing->status, landing->err, http_reply_later);
 }
 
-bool reading_enter(struct passage *passage)
+/** Admitted and suspended. False if it leads the load. */
+static bool enter_answer(struct passage *passage)
 {
     struct cache_terms terms = terms_of(passage);
     struct cache_value *value;
-    int64_t now_ms = clock_monotonic_ms();
-    passage->waiter.landed = landed;
-    passage->waiter.deadline_ms = now_ms + passage->api->settings.wait_timeout_ms;
-    switch (cache_enter(cache_of(passage), &passage->asked->key, &terms, now_ms, &passage->waiter,
-                        &value, &passage->flight)) {
+    expect_landing(passage, answer_landed);
+    switch (cache_enter(cache_of(passage), &passage->asked->key, &terms, clock_monotonic_ms(),
+                        &passage->waiter, &value, &passage->flight)) {
     case CACHE_HIT:
         reply(passage, answer_of(value), WAY_HIT, http_reply_later);
         return true;
+    case CACHE_WAITS:
+        return true;
+    case CACHE_LEADS:
+        return false;
+    }
+    return false;
+}
+
+/** Suspended, and it is known who asks. False if it leads the load. */
+static bool go_on(struct passage *passage)
+{
+    struct err err;
+    err_init(&err);
+    struct session *session = passage->session;
+    passage->user_id = session->caller.user_id;
+    enum status status = OK;
+    if (session->expires_at <= passage->now_ms)
+        status = account_service_unknown_token(&err);
+    if (status == OK)
+        status = access_may(passage, &session->caller, &err);
+    if (status == OK && !passage->asked)
+        status = understand(passage, http_arena(passage->request), &err);
+    if (status != OK) {
+        passage_reply_error(passage, status, &err, http_reply_later);
+        return true;
+    }
+    passage->is_admitted = true;
+    return enter_answer(passage);
+}
+
+/** Somebody has asked the database who holds the token that this passage brings, too. */
+static void session_landed(struct cache_waiter *waiter, const struct cache_landing *landing)
+{
+    struct passage *passage = passage_of(waiter);
+    if (landing->status != OK) {
+        passage_reply_error(passage, landing->status, landing->err, http_reply_later);
+        return;
+    }
+    passage->session = session_of(cache_value_ref(landing->value));
+    if (!go_on(passage))
+        passage_submit(passage);
+}
+
+bool reading_enter(struct passage *passage)
+{
+    if (passage->is_admitted)
+        return enter_answer(passage);
+    if (!cache_of(passage) || passage->session)
+        return false;
+    expect_landing(passage, session_landed);
+    switch (session_enter(passage->api, passage->token, &passage->waiter, &passage->session,
+                          &passage->session_flight)) {
+    case CACHE_HIT:
+        return go_on(passage);
     case CACHE_WAITS:
         return true;
     case CACHE_LEADS:
@@ -215,15 +282,36 @@ static struct service service_for(struct passage *passage, struct db *db,
     return service;
 }
 
-/** Not entered yet: who asks, may they, what is asked. */
+/** Without a cache, or to note a use too: who asks, may they, what is asked. */
 static enum status admit(struct passage *passage, struct db *db, struct err *err)
 {
     struct caller caller = {0};
     struct service service = service_for(passage, db, &caller, passage->now_ms);
     enum status status = access_check(passage, &service, &caller, err);
-    if (status != OK || passage->asked)
-        return status;
-    return understand(passage, http_arena(passage->request), err);
+    if (status == OK && !passage->asked)
+        status = understand(passage, http_arena(passage->request), err);
+    passage->is_admitted = status == OK;
+    return status;
+}
+
+/** Lead the flight of a session: ask the database who holds the token. */
+static enum status find_who(struct passage *passage, struct db *db, struct err *err)
+{
+    struct caller nobody = {0};
+    struct service service = service_for(passage, db, &nobody, passage->now_ms);
+    struct authentication found;
+    enum status status;
+    int64_t began_ms;
+    do {
+        began_ms = clock_monotonic_ms();
+        status = account_service_authenticate(&service, passage->api->settings.token_key,
+                                              passage->token, &found, err);
+    } while (
+        !session_land(passage->session_flight, began_ms, status, &found, err, &passage->session));
+    passage->session_flight = NULL;
+    if (status == OK && session_claim_note(passage->session, passage->now_ms))
+        access_note_use(&service, passage->session);
+    return status;
 }
 
 static void run_load(struct passage *passage, struct db *db)
@@ -260,34 +348,41 @@ static void run_load(struct passage *passage, struct db *db)
 }
 
 /** The pool had no worker for the one who leads: all who wait for it hear the same. */
-static void land_refused(struct passage *passage, enum status status, const struct err *why)
+static void land_refused(struct cache_flight **flight, enum status status, const struct err *why)
 {
     struct cache_landing landing = {.status = status, .err = why};
-    if (passage->flight && !cache_land(passage->flight, &landing))
+    if (*flight && !cache_land(*flight, &landing))
         log_event(LOG_ERROR, "flight_not_landed"); /* a failure is never repeated */
-    passage->flight = NULL;
+    *flight = NULL;
+}
+
+/** On a worker, not admitted yet. True if it has been answered, or waits for somebody's load. */
+static bool come_in(struct passage *passage, struct db *db)
+{
+    struct err err;
+    err_init(&err);
+    bool leads = passage->session_flight != NULL;
+    enum status status = leads ? find_who(passage, db, &err) : admit(passage, db, &err);
+    passage_count_statements(passage, db);
+    if (status != OK) {
+        passage_reply_error(passage, status, &err, http_reply_later);
+        return true;
+    }
+    if (leads)
+        return go_on(passage);
+    return cache_of(passage) && enter_answer(passage);
 }
 
 void reading_run(struct passage *passage, struct db *db, enum status status, const struct err *why)
 {
-    struct err err;
-    err_init(&err);
     if (status != OK) {
-        land_refused(passage, status, why);
+        land_refused(&passage->session_flight, status, why);
+        land_refused(&passage->flight, status, why);
         passage_reply_error(passage, status, why, http_reply_later);
         return;
     }
-    if (!passage->is_admitted) {
-        status = admit(passage, db, &err);
-        passage_count_statements(passage, db);
-        if (status != OK) {
-            passage_reply_error(passage, status, &err, http_reply_later);
-            return;
-        }
-        if (cache_of(passage) && reading_enter(passage))
-            return;
-    }
-    run_load(passage, db);
+    if (passage->is_admitted || !come_in(passage, db))
+        run_load(passage, db);
 }
 
 /* Warming */

@@ -6,8 +6,10 @@
 #include "api/internal.h"
 #include "base/mem.h"
 
-/* Changes that bypass the program (another's SQL) are seen after this time. */
-enum { KEPT_MS = 60 * 1000 };
+enum {
+    KEPT_MS = 60 * 1000, /* changes that bypass the program (another's SQL) are seen after this */
+    TRY_AGAIN_MS = 1000, /* noting a use that could not be noted */
+};
 
 static struct cache_key key_of(const struct fingerprint *fingerprint)
 {
@@ -62,10 +64,11 @@ static struct session *session_new(const struct authentication *found)
     return session;
 }
 
+static const struct cache_terms terms = {.scopes = 1u << SCOPE_ACCOUNTS, .ttl_ms = KEPT_MS};
+
 struct session *session_keep(const struct api *api, const char *token,
                              const struct authentication *found)
 {
-    static const struct cache_terms terms = {.scopes = 1u << SCOPE_ACCOUNTS, .ttl_ms = KEPT_MS};
     struct session *session = session_new(found);
     if (!api->settings.sessions)
         return session;
@@ -75,6 +78,52 @@ struct session *session_keep(const struct api *api, const char *token,
     cache_put(api->settings.sessions, &key, &terms, &vector, clock_monotonic_coarse_ms(),
               &session->value);
     return session;
+}
+
+enum cache_entrance session_enter(const struct api *api, const char *token,
+                                  struct cache_waiter *waiter, struct session **ret_session,
+                                  struct cache_flight **ret_flight)
+{
+    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
+    struct cache_key key = key_of(&fingerprint);
+    struct cache_value *value;
+    enum cache_entrance entrance =
+        cache_enter(api->settings.sessions, &key, &terms, clock_monotonic_coarse_ms(), waiter,
+                    &value, ret_flight);
+    if (entrance == CACHE_HIT)
+        *ret_session = session_of(value);
+    return entrance;
+}
+
+bool session_land(struct cache_flight *flight, int64_t began_ms, enum status status,
+                  const struct authentication *found, const struct err *err,
+                  struct session **ret_session)
+{
+    struct cache_landing landing = {.status = status, .err = err};
+    if (status == OK) {
+        landing.vector = api_vector(found->generations);
+        landing.value = cache_found_at(flight, began_ms, &landing.vector);
+        if (!landing.value)
+            landing.value = &session_new(found)->value;
+    }
+    if (!cache_land(flight, &landing)) {
+        cache_value_unref(landing.value);
+        return false;
+    }
+    *ret_session = session_of(landing.value);
+    return true;
+}
+
+struct session *session_of(struct cache_value *value)
+{
+    return (struct session *)value;
+}
+
+bool session_claim_note(struct session *session, int64_t now_ms)
+{
+    int64_t due_ms = atomic_load_explicit(&session->note_at, memory_order_relaxed);
+    return due_ms <= now_ms &&
+           atomic_compare_exchange_strong(&session->note_at, &due_ms, now_ms + TRY_AGAIN_MS);
 }
 
 void session_unref(struct session *session)

@@ -30,6 +30,26 @@ struct session *session_find(const struct api *api, const char *token, int64_t n
 /** Keep what the database said. A reference; also when it could not be kept. */
 struct session *session_keep(const struct api *api, const char *token,
                              const struct authentication *found);
+
+/**
+ * Find it, or wait for somebody who asks the database, or be that one (cache_enter()): however many
+ * bring a token at once, one asks. With CACHE_HIT `ret_session` is a reference, which may have
+ * expired. Only with a cache.
+ */
+enum cache_entrance session_enter(const struct api *api, const char *token,
+                                  struct cache_waiter *waiter, struct session **ret_session,
+                                  struct cache_flight **ret_flight);
+/**
+ * The one who asked has an answer: `found` if `status` is OK, else `err`. `began_ms` (monotonic) is
+ * when its snapshot began. False if accounts have changed meanwhile: ask once more.
+ */
+bool session_land(struct cache_flight *flight, int64_t began_ms, enum status status,
+                  const struct authentication *found, const struct err *err,
+                  struct session **ret_session) MUST_CHECK;
+struct session *session_of(struct cache_value *value);
+
+/** Is its use to be noted now? If so, the caller does it, and nobody else for a second. */
+bool session_claim_note(struct session *session, int64_t now_ms);
 void session_unref(struct session *session); /* NULL allowed */
 
 #endif

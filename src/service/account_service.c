@@ -96,7 +96,7 @@ enum status account_service_first_admin(struct service *service, const char *ema
     return status;
 }
 
-static enum status unknown_token(struct err *err)
+enum status account_service_unknown_token(struct err *err)
 {
     return err_set(err, UNAUTHENTICATED, NULL, "this token is unknown, expired or revoked");
 }
@@ -107,7 +107,7 @@ enum status account_service_authenticate(struct service *service,
 {
     char hash[TOKEN_HASH_SIZE];
     if (!token_is_genuine(key, token))
-        return unknown_token(err);
+        return account_service_unknown_token(err);
     enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
@@ -117,7 +117,7 @@ enum status account_service_authenticate(struct service *service,
     status = token_store_find(service->db, token_hash(token, hash), service->arena, &holder, err);
     service_end_read(service);
     if (status == NOT_FOUND || (status == OK && holder.token.expires_at <= service->now_ms))
-        return unknown_token(err);
+        return account_service_unknown_token(err);
     if (status != OK)
         return status;
     bool is_session = holder.token.is_session;

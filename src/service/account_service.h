@@ -39,6 +39,8 @@ enum status account_service_authenticate(struct service *service,
                                          const uint8_t key[TOKEN_KEY_BYTES], const char *token,
                                          struct authentication *ret_authentication,
                                          struct err *err) MUST_CHECK;
+/** The refusal of such a token. */
+enum status account_service_unknown_token(struct err *err);
 /** An API token has been used. */
 enum status account_service_note_use(struct service *service, const char *token_id,
                                      struct err *err) MUST_CHECK;

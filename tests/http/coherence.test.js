@@ -49,13 +49,14 @@ test(`${OPERATIONS} requests of ${CONNECTIONS} connections: what was acknowledge
 });
 
 /** A server with one worker, where everybody may wait for long, and a client whose session it knows. */
-async function startNarrowServer(t) {
+async function startNarrowServer(t, more = {}) {
     const env = {
         DB_POOL_MAX: '1',
         DB_POOL_MAX_WAITING: String(2 * HERD),
         DB_POOL_ACQUIRE_TIMEOUT: '60s',
         CACHE_WAIT_TIMEOUT: '60s',
         HTTP_MAX_CONNECTIONS: String(2 * HERD),
+        ...more,
     };
     const server = await startServer(t, { env });
     const admin = await server.signIn();
@@ -129,4 +130,27 @@ test(`${HERD} clients that leave while their request waits are forgotten; the lo
     await waitFor(isHit, 'the load to be kept');
     assert.strictEqual((await cacheFigures(admin)).loads - before.loads, 1);
     await server.stop();
+});
+
+test(`${HERD} clients with one token that the server does not know yet, or not any more: one asks who that is`, async (t) => {
+    // They must not all stand in the line before the worker: it has room for four.
+    const { server, admin } = await startNarrowServer(t, { DB_POOL_MAX_WAITING: '4', CACHE_TTL_RISKS: '1h' });
+    await admin.expect(200, 'GET', CROWD_PATH);
+    const tokenKnownTo = {
+        nobody: async () => (await server.signIn()).token,
+        'nobody any more': async () => {
+            await admin.expect(200, 'DELETE', '/cache?scope=accounts');
+            return admin.token;
+        },
+        'nobody, and its use is to be noted': async () => (await admin.expect(201, 'POST', '/tokens', { name: 'crowd' })).json.token,
+    };
+    for (const [who, prepare] of Object.entries(tokenKnownTo)) {
+        const token = await prepare();
+        const busy = await server.signIn();
+        const workerDone = await occupyWorker(server, busy.token);
+        const figures = await herd(t, server, token);
+        await workerDone();
+        assert.strictEqual(figures.answers, HERD, who);
+        assert.strictEqual(figures.hit, HERD, who);
+    }
 });
