@@ -152,6 +152,11 @@ async function inRounds(rounds, servers, client, measure) {
     return new Map([...all].map(([server, list]) => [server, medians(list)]));
 }
 
+/** A p99 is the work of few moments in which the machine did something else: it takes more rounds to tell. */
+function steadyRounds(rounds) {
+    return 2 * rounds + 1;
+}
+
 /** Everything about answers of one size: {bytes, servers: [{name, bytes, full, steady}], rate}. */
 async function measureSize(processor, ours, bytes, { rounds, seconds }) {
     const cleanUps = [];
@@ -163,7 +168,7 @@ async function measureSize(processor, ours, bytes, { rounds, seconds }) {
         const full = await inRounds(rounds, servers, client, (server) => fullLoad(processor, server, route, client.token, seconds));
         const rate = Math.round(LOAD_SHARE * Math.min(full.get(cached).rate, full.get(nginx).rate));
         const able = [cached, nginx, ...(full.get(varnish).rate * (1 - TIE) > rate ? [varnish] : [])];
-        const steady = await inRounds(rounds, able, client, (server) =>
+        const steady = await inRounds(steadyRounds(rounds), able, client, (server) =>
             steadyLoad(processor, PACE, server, route, client.token, rate, seconds),
         );
         return {
@@ -274,7 +279,7 @@ async function main() {
         await runAll(cleanUps);
     }
     const { stdout } = await cli(['version']);
-    console.log(`${stdout.trim()}; medians of ${chosen.rounds} rounds of ${chosen.seconds} s, ${CONNECTIONS} connections`);
+    console.log(`${stdout.trim()}; medians of ${chosen.rounds} rounds of ${chosen.seconds} s (at a fixed rate: ${steadyRounds(chosen.rounds)}), ${CONNECTIONS} connections`);
     sizes.forEach(printSize);
     printTargets(targets);
     if (chosen.json !== undefined) {
