@@ -138,7 +138,10 @@ async function mustHit(client, work) {
     return figures;
 }
 
-/** Call `measure(server)` in `rounds` interleaved rounds: a map from each server to its medians. */
+/**
+ * Call `measure(server)` in `rounds` interleaved rounds: a map from each server to its medians, with the
+ * figures of each round as `rounds`.
+ */
 async function inRounds(rounds, servers, client, measure) {
     const all = new Map(servers.map((server) => [server, []]));
     for (let round = 0; round < rounds; round++) {
@@ -149,8 +152,19 @@ async function inRounds(rounds, servers, client, measure) {
         }
     }
     const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((key) => [key, medianOf(list.map((figures) => figures[key]))]));
-    return new Map([...all].map(([server, list]) => [server, medians(list)]));
+    return new Map([...all].map(([server, list]) => [server, { ...medians(list), rounds: list }]));
 }
+
+/**
+ * What one server's figure is to another's, round by round, and the median of that: the speed of the
+ * machine changes between rounds, less so within one.
+ */
+function compared(ours, theirs, key, compare) {
+    return medianOf(ours.rounds.map((figures, round) => compare(figures[key], theirs.rounds[round][key])));
+}
+
+const timesOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a / b);
+const differenceOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a - b);
 
 /** A p99 is the work of few moments in which the machine did something else: it takes more rounds to tell. */
 function steadyRounds(rounds) {
@@ -200,11 +214,11 @@ function targetsOf({ bytes, servers }) {
     const size = `${bytes / 1000} kB`;
     const { varnishTimes, userUsOverBare } = TARGET;
     return [
-        target(`${size}: against nginx`, 'requests/s', ours.full.rate, nginx.full.rate, { atLeast: true, rival: true }),
-        target(`${size}: CPU, against nginx`, 'µs/request', ours.full.cpu, nginx.full.cpu, { rival: true }),
-        target(`${size}: against ${varnishTimes} × Varnish`, 'requests/s', ours.full.rate, varnishTimes * varnish.full.rate, { atLeast: true }),
-        target(`${size}: user CPU over libmicrohttpd's`, 'µs/request', ours.full.user - bare.full.user, userUsOverBare),
-        target(`${size}: p99 at ${100 * LOAD_SHARE} %, against nginx`, 'ms', ours.steady.p99, nginx.steady.p99, { rival: true }),
+        target(`${size}: requests/s`, 'times nginx', timesOf(ours.full, nginx.full, 'rate'), 1, { atLeast: true, rival: true }),
+        target(`${size}: CPU per request`, 'times nginx', timesOf(ours.full, nginx.full, 'cpu'), 1, { rival: true }),
+        target(`${size}: requests/s`, 'times Varnish', timesOf(ours.full, varnish.full, 'rate'), varnishTimes, { atLeast: true }),
+        target(`${size}: user CPU over libmicrohttpd's`, 'µs/request', differenceOf(ours.full, bare.full, 'user'), userUsOverBare),
+        target(`${size}: p99 at ${100 * LOAD_SHARE} % load`, 'times nginx', timesOf(ours.steady, nginx.steady, 'p99'), 1, { rival: true }),
     ];
 }
 
