@@ -3,11 +3,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 256 * 1024 };
 
@@ -58,11 +58,7 @@ static void poll_generations(struct keeper *keeper)
 /** Until the next turn. False when it is to stop. */
 static bool rest(struct keeper *keeper)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += KEEPER_POLL_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = thread_deadline(clock_monotonic_ms() + KEEPER_POLL_MS);
     pthread_mutex_lock(&keeper->lock);
     int woken = 0;
     while (!keeper->stopping && woken == 0)
@@ -97,18 +93,10 @@ enum status keeper_start(struct database *database, struct cache *cache, struct 
     keeper->database = database;
     keeper->cache = cache;
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->stop, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_condition_init(&keeper->stop);
     enum status status = read_generations(keeper, err);
     if (status == OK) {
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        int failed = pthread_create(&keeper->thread, &attributes, keep, keeper);
-        pthread_attr_destroy(&attributes);
+        int failed = thread_start(&keeper->thread, STACK_BYTES, keep, keeper);
         if (failed)
             status = err_set(err, UNAVAILABLE, NULL, "cannot start a thread: %s", strerror(failed));
     }

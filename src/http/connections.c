@@ -7,11 +7,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
     WATCHER_STACK_BYTES = 256 * 1024,
@@ -21,12 +21,6 @@ enum {
     PULSE_MS = 10,
     PULSE_CONNECTIONS = 100, /* fewer cannot make 128 events */
 };
-
-static struct timespec timespec_of(int64_t monotonic_ms)
-{
-    return (struct timespec){.tv_sec = monotonic_ms / 1000,
-                             .tv_nsec = monotonic_ms % 1000 * 1000000};
-}
 
 /** Under the lock. */
 static void say_farewell(struct connection *connection, int64_t now_ms)
@@ -83,21 +77,11 @@ static void *watch(void *context)
                 end_one(connections, one, now_ms);
             look_ms = now_ms + connections->interval_ms;
         }
-        struct timespec next = timespec_of(beat(connections, now_ms, look_ms));
+        struct timespec next = thread_deadline(beat(connections, now_ms, look_ms));
         pthread_cond_timedwait(&connections->changed, &connections->lock, &next);
     }
     pthread_mutex_unlock(&connections->lock);
     return NULL;
-}
-
-static int start_watcher(struct connections *connections)
-{
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, WATCHER_STACK_BYTES);
-    int failure = pthread_create(&connections->watcher, &attributes, watch, connections);
-    pthread_attr_destroy(&attributes);
-    return failure;
 }
 
 static void release_parts(struct connections *connections)
@@ -116,13 +100,11 @@ enum status connections_init(struct connections *connections, int64_t shortest_m
     if (connections->interval_ms > INTERVAL_MAX_MS)
         connections->interval_ms = INTERVAL_MAX_MS;
     pthread_mutex_init(&connections->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&connections->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&connections->changed);
     connections->pulse = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int failure = connections->pulse < 0 ? errno : start_watcher(connections);
+    int failure = connections->pulse < 0 ? errno
+                                         : thread_start(&connections->watcher, WATCHER_STACK_BYTES,
+                                                        watch, connections);
     if (failure) {
         release_parts(connections);
         return err_set(err, UNAVAILABLE, NULL, "cannot start a thread or make an event: %s",
@@ -293,7 +275,7 @@ void connections_end_work_elsewhere(struct connections *connections)
 
 void connections_drain(struct connections *connections, int64_t deadline_ms)
 {
-    struct timespec deadline = timespec_of(deadline_ms);
+    struct timespec deadline = thread_deadline(deadline_ms);
     pthread_mutex_lock(&connections->lock);
     connections->draining = true;
     pthread_cond_broadcast(&connections->changed);

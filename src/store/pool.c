@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { WORKER_STACK_BYTES = 512 * 1024 };
 
@@ -105,11 +106,7 @@ enum status pool_new(struct database *database, const struct pool_settings *sett
 static bool start_worker(struct pool *pool)
 {
     struct pool_statistics *now = &pool->statistics;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
-    int failed = pthread_create(&pool->threads[now->workers], &attributes, work, pool);
-    pthread_attr_destroy(&attributes);
+    int failed = thread_start(&pool->threads[now->workers], WORKER_STACK_BYTES, work, pool);
     if (failed)
         log_event(LOG_ERROR, "no_worker", LOG_TEXT("pool", pool->settings.name),
                   LOG_TEXT("error", strerror(failed)));

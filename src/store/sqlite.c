@@ -18,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/engine.h"
 
 enum {
@@ -212,14 +213,7 @@ static void let_next_writer(struct engine_conn *conn)
 
 static enum status sqlite_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    struct timespec until = thread_deadline(clock_monotonic_ms() + timeout_ms);
     if (pthread_mutex_clocklock(&conn->shared->writer, CLOCK_MONOTONIC, &until) != 0)
         return err_set(err, BUSY, NULL, "another writer is at work; try again");
     conn->writing = true;
