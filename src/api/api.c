@@ -22,14 +22,6 @@ struct api *api_new(const struct api_settings *settings)
     return api;
 }
 
-struct cache_vector api_vector(const int64_t generations[SCOPES])
-{
-    _Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for each scope");
-    struct cache_vector vector = {0};
-    memcpy(vector.of, generations, SCOPES * sizeof *generations);
-    return vector;
-}
-
 void api_free(struct api *api)
 {
     if (!api)

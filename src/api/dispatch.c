@@ -8,7 +8,6 @@
  *   event loop            the answer goes out;
  *                done     the log line, and everything is freed
  */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

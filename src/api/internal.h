@@ -44,9 +44,6 @@ struct asked {
     struct cache_key key;     /* of routes that are cached */
 };
 
-/** The database's generations in the form of the cache. */
-struct cache_vector api_vector(const int64_t generations[SCOPES]);
-
 /** One request on its way through the API; in the request's arena. */
 struct passage {
     struct pool_job job; /* first */

@@ -199,7 +199,6 @@ bool reading_enter(struct passage *passage)
 
 /** A load under way. */
 struct load {
-    struct api *api;
     const struct route *route;
     struct question *question;
     struct service *service;
@@ -252,7 +251,7 @@ static void load_once(struct load *load, struct cache_landing *landing, struct e
     if (landing->status != OK)
         return;
     service->in_snapshot = true;
-    landing->vector = api_vector(db_generations(service->db));
+    landing->vector = cache_vector_of(db_generations(service->db), SCOPES);
     if (load->flight)
         answer = answer_of(cache_found_at(load->flight, began_ms, &landing->vector));
     if (!answer)
@@ -323,7 +322,6 @@ static void run_load(struct passage *passage, struct db *db)
     struct question question = passage->asked->question;
     struct cache *cache = cache_of(passage);
     struct load load = {
-        .api = passage->api,
         .route = passage->match.route,
         .question = &question,
         .service = &service,
@@ -407,8 +405,7 @@ static enum status warm_one(struct api *api, struct db *db, const struct route *
     struct cache_key key = key_of_question(api, route, &question, day, arena);
     struct cache_terms terms = {route->cache.scopes, api->settings.ttl_ms[route->cache.ttl]};
     struct service service = service_new(db, arena, (int64_t)day * CLOCK_DAY_MS, &nobody);
-    struct load load = {
-        .api = api, .route = route, .question = &question, .service = &service, .cache = cache};
+    struct load load = {.route = route, .question = &question, .service = &service, .cache = cache};
     struct cache_landing landing = {0};
     load_once(&load, &landing, err);
     if (landing.status == OK)

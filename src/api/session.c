@@ -11,8 +11,11 @@ enum {
     TRY_AGAIN_MS = 1000, /* noting a use that could not be noted */
 };
 
-static struct cache_key key_of(const struct fingerprint *fingerprint)
+/** The key of a token; `fingerprint` is its text. */
+static struct cache_key key_of(const struct api *api, const char *token,
+                               struct fingerprint *fingerprint)
 {
+    *fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
     return (struct cache_key){.text = (const char *)fingerprint,
                               .length = sizeof *fingerprint,
                               .hash = fingerprint->words[0]};
@@ -23,9 +26,9 @@ struct session *session_find(const struct api *api, const char *token, int64_t n
     struct cache *cache = api->settings.sessions;
     if (!cache)
         return NULL;
-    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
-    struct cache_key key = key_of(&fingerprint);
-    struct session *session = (struct session *)cache_get(cache, &key, clock_monotonic_coarse_ms());
+    struct fingerprint fingerprint;
+    struct cache_key key = key_of(api, token, &fingerprint);
+    struct session *session = session_of(cache_get(cache, &key, clock_monotonic_coarse_ms()));
     if (session && session->expires_at <= now_ms) {
         session_unref(session);
         return NULL;
@@ -72,9 +75,9 @@ struct session *session_keep(const struct api *api, const char *token,
     struct session *session = session_new(found);
     if (!api->settings.sessions)
         return session;
-    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
-    struct cache_key key = key_of(&fingerprint);
-    struct cache_vector vector = api_vector(found->generations);
+    struct fingerprint fingerprint;
+    struct cache_key key = key_of(api, token, &fingerprint);
+    struct cache_vector vector = cache_vector_of(found->generations, SCOPES);
     cache_put(api->settings.sessions, &key, &terms, &vector, clock_monotonic_coarse_ms(),
               &session->value);
     return session;
@@ -84,8 +87,8 @@ enum cache_entrance session_enter(const struct api *api, const char *token,
                                   struct cache_waiter *waiter, struct session **ret_session,
                                   struct cache_flight **ret_flight)
 {
-    struct fingerprint fingerprint = fingerprint_of(api->fingerprint_key, token, strlen(token));
-    struct cache_key key = key_of(&fingerprint);
+    struct fingerprint fingerprint;
+    struct cache_key key = key_of(api, token, &fingerprint);
     struct cache_value *value;
     enum cache_entrance entrance =
         cache_enter(api->settings.sessions, &key, &terms, clock_monotonic_coarse_ms(), waiter,
@@ -101,7 +104,7 @@ bool session_land(struct cache_flight *flight, int64_t began_ms, enum status sta
 {
     struct cache_landing landing = {.status = status, .err = err};
     if (status == OK) {
-        landing.vector = api_vector(found->generations);
+        landing.vector = cache_vector_of(found->generations, SCOPES);
         landing.value = cache_found_at(flight, began_ms, &landing.vector);
         if (!landing.value)
             landing.value = &session_new(found)->value;

@@ -1,18 +1,11 @@
 #include "app/caches.h"
 
-#include <string.h>
-
 #include "app/keeper.h"
 
 /* A session takes a few hundred bytes. */
 enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
 
-static struct cache_vector vector_of(const int64_t generations[SCOPES])
-{
-    struct cache_vector vector = {0};
-    memcpy(vector.of, generations, SCOPES * sizeof *generations);
-    return vector;
-}
+_Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for each scope");
 
 static struct db_look look(void *context)
 {
@@ -22,7 +15,7 @@ static struct db_look look(void *context)
 
 static void seen(void *context, struct db_look before, const int64_t generations[SCOPES])
 {
-    struct cache_vector vector = vector_of(generations);
+    struct cache_vector vector = cache_vector_of(generations, SCOPES);
     generations_seen(context,
                      (struct cache_look){.doubts = before.doubts, .began_ms = before.began_ms},
                      &vector);
@@ -30,7 +23,7 @@ static void seen(void *context, struct db_look before, const int64_t generations
 
 static void committed(void *context, unsigned scopes, const int64_t generations[SCOPES])
 {
-    struct cache_vector vector = vector_of(generations);
+    struct cache_vector vector = cache_vector_of(generations, SCOPES);
     generations_raise(context, scopes, &vector);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -19,6 +20,13 @@ struct generations {
     _Atomic uint64_t doubts, confirmed;
     _Atomic int64_t began_ms; /* of the youngest read; 0: none yet */
 };
+
+struct cache_vector cache_vector_of(const int64_t *numbers, size_t count)
+{
+    struct cache_vector vector = {0};
+    memcpy(vector.of, numbers, count * sizeof *numbers);
+    return vector;
+}
 
 struct generations *generations_new(unsigned fresh_ms)
 {

@@ -21,6 +21,7 @@
 #define OPENRISK_CACHE_GENERATIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CACHE_SCOPES_MAX = 8 };
@@ -28,6 +29,9 @@ enum { CACHE_SCOPES_MAX = 8 };
 struct cache_vector {
     int64_t of[CACHE_SCOPES_MAX];
 };
+
+/** The first `count` scopes have these numbers, the others 0. */
+struct cache_vector cache_vector_of(const int64_t *numbers, size_t count);
 
 struct generations;
 
