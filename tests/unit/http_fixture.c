@@ -450,3 +450,22 @@ const char *response_body(const char *text)
 {
     return strstr(text, "\r\n\r\n") + 4;
 }
+
+void expect_body(const char *received, const char *body)
+{
+    assert_int_equal(response_status(received), 200);
+    assert_string_equal(response_body(received), body);
+}
+
+int fixture_set_up(void **state)
+{
+    struct http_settings settings = fixture_settings();
+    *state = fixture_start(&settings);
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture_stop(*state);
+    return 0;
+}

@@ -51,6 +51,10 @@ struct fixture *fixture_start(const struct http_settings *settings);
 /** Checks that `done` was called once for each `begin`. */
 void fixture_stop(struct fixture *fixture);
 
+/** For cmocka: the state is a fixture with these settings. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+
 /** Wait until the counter (a member of the fixture) is at least `count`. */
 void fixture_wait(struct fixture *fixture, const unsigned *counter, unsigned count);
 /** Answer all suspended requests from a thread of their own. */
@@ -82,5 +86,7 @@ bool client_closed_within(int socket, int patience_ms);
 const char *client_exchange(const struct fixture *fixture, const char *request);
 int response_status(const char *response);
 const char *response_body(const char *response);
+/** It is 200 with this body. */
+void expect_body(const char *response, const char *body);
 
 #endif

@@ -19,13 +19,6 @@
 
 enum { SHORT_MS = 300 };
 
-static int set_up(void **state)
-{
-    struct http_settings settings = fixture_settings();
-    *state = fixture_start(&settings);
-    return 0;
-}
-
 static int set_up_small(void **state)
 {
     struct http_settings settings = fixture_settings();
@@ -43,12 +36,6 @@ static int set_up_impatient(void **state)
     settings.request_timeout_ms = SHORT_MS;
     settings.reply_timeout_ms = SHORT_MS;
     *state = fixture_start(&settings);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_stop(*state);
     return 0;
 }
 
@@ -256,17 +243,17 @@ static void a_suspended_request_has_no_deadline_of_ours(void **state)
 }
 
 #define LIMIT_TEST(name, set_up_function)                                                          \
-    cmocka_unit_test_setup_teardown(name, set_up_function, tear_down)
+    cmocka_unit_test_setup_teardown(name, set_up_function, fixture_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LIMIT_TEST(a_body_within_the_limit_is_taken_whole, set_up),
-        LIMIT_TEST(a_body_over_the_limit_is_read_and_refused, set_up),
-        LIMIT_TEST(a_chunked_body_over_the_limit_is_read_and_refused, set_up),
-        LIMIT_TEST(an_endless_body_is_refused_after_64_mib, set_up),
-        LIMIT_TEST(with_expect_a_body_over_the_limit_is_not_asked_for, set_up),
-        LIMIT_TEST(with_expect_a_good_body_is_asked_for, set_up),
+        LIMIT_TEST(a_body_within_the_limit_is_taken_whole, fixture_set_up),
+        LIMIT_TEST(a_body_over_the_limit_is_read_and_refused, fixture_set_up),
+        LIMIT_TEST(a_chunked_body_over_the_limit_is_read_and_refused, fixture_set_up),
+        LIMIT_TEST(an_endless_body_is_refused_after_64_mib, fixture_set_up),
+        LIMIT_TEST(with_expect_a_body_over_the_limit_is_not_asked_for, fixture_set_up),
+        LIMIT_TEST(with_expect_a_good_body_is_asked_for, fixture_set_up),
         LIMIT_TEST(bodies_beyond_the_budget_are_refused, set_up_small),
         LIMIT_TEST(connections_beyond_the_limit_are_closed, set_up_small),
         LIMIT_TEST(slow_clients_are_closed_in_spite_of_their_activity, set_up_impatient),

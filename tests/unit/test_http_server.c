@@ -23,25 +23,6 @@
 #define LATER "GET /later HTTP/1.1\r\n" HOST "\r\n"
 #define GET_NONE "GET /none HTTP/1.1\r\n" HOST "\r\n"
 
-static int set_up(void **state)
-{
-    struct http_settings settings = fixture_settings();
-    *state = fixture_start(&settings);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_stop(*state);
-    return 0;
-}
-
-static void expect_body(const char *response, const char *body)
-{
-    assert_int_equal(response_status(response), 200);
-    assert_string_equal(response_body(response), body);
-}
-
 static void a_connection_serves_many_requests(void **state)
 {
     int client = client_connect(*state);
@@ -322,7 +303,7 @@ static void draining_ends_at_its_deadline(void **state)
     assert_int_equal(fixture->done, 2);
 }
 
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {

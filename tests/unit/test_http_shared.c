@@ -25,13 +25,6 @@
 enum { SHARED_BYTES = 5000, MANY_BYTES = 32 << 20 };
 #define SHARED_LENGTH "\r\nContent-Length: 5000\r\n"
 
-static int set_up(void **state)
-{
-    struct http_settings settings = fixture_settings();
-    *state = fixture_start(&settings);
-    return 0;
-}
-
 /** All connections are on one event loop, so that they share its targets. */
 static int set_up_one_loop(void **state)
 {
@@ -39,18 +32,6 @@ static int set_up_one_loop(void **state)
     settings.loops = 1;
     *state = fixture_start(&settings);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_stop(*state);
-    return 0;
-}
-
-static void expect_body(const char *response, const char *body)
-{
-    assert_int_equal(response_status(response), 200);
-    assert_string_equal(response_body(response), body);
 }
 
 /* Shared replies */
@@ -383,8 +364,8 @@ static void long_targets_work_but_are_not_kept(void **state)
     close(client);
 }
 
-#define SHARED_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define NOTE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_one_loop, tear_down)
+#define SHARED_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+#define NOTE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_one_loop, fixture_tear_down)
 
 int main(void)
 {
