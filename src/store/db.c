@@ -49,23 +49,41 @@ struct db_value db_text_value(const char *text)
     return text ? (struct db_value){.kind = DB_KIND_TEXT, .text = text} : DB_NULL;
 }
 
-enum status database_new(const char *url, struct database **ret_database, struct err *err)
+static const struct db_engine *engine_of(const char *url)
 {
     static const struct db_engine *const engines[] = {&sqlite_engine};
-    for (size_t i = 0; i < COUNT_OF(engines); i++) {
-        size_t length = strlen(engines[i]->name);
-        if (strncmp(url, engines[i]->name, length) != 0 || url[length] != ':')
-            continue;
-        struct engine_shared *shared;
-        enum status status = engines[i]->shared_new(url + length + 1, &shared, err);
-        if (status != OK)
-            return status;
-        *ret_database = mem_zalloc(1, sizeof **ret_database);
-        (*ret_database)->engine = engines[i];
-        (*ret_database)->shared = shared;
-        return OK;
-    }
-    return err_set(err, INVALID, "DATABASE_URL", "is not understood: write sqlite:PATH");
+    for (size_t i = 0; i < COUNT_OF(engines); i++)
+        for (const char *const *scheme = engines[i]->schemes; *scheme; scheme++)
+            if (strncmp(url, *scheme, strlen(*scheme)) == 0)
+                return engines[i];
+    return NULL;
+}
+
+enum status database_new_of(const struct db_engine *engine, const char *url,
+                            struct database **ret_database, struct err *err)
+{
+    struct engine_shared *shared;
+    enum status status = engine->shared_new(url, &shared, err);
+    if (status != OK)
+        return status;
+    *ret_database = mem_zalloc(1, sizeof **ret_database);
+    (*ret_database)->engine = engine;
+    (*ret_database)->shared = shared;
+    return OK;
+}
+
+enum status database_new(const char *url, struct database **ret_database, struct err *err)
+{
+    const struct db_engine *engine = engine_of(url);
+    if (!engine)
+        return err_set(err, INVALID, "DATABASE_URL", "is not understood: write sqlite:PATH");
+    return database_new_of(engine, url, ret_database, err);
+}
+
+void database_set_limits(struct database *database, const struct db_limits *limits)
+{
+    if (database->engine->set_limits)
+        database->engine->set_limits(database->shared, limits);
 }
 
 void database_free(struct database *database)
@@ -103,6 +121,28 @@ enum status db_open(struct database *database, struct db **ret_db, struct err *e
     db->conn = conn;
     *ret_db = db;
     return OK;
+}
+
+enum db_dialect db_dialect(const struct db *db)
+{
+    return db->engine->dialect;
+}
+
+bool db_is_broken(const struct db *db)
+{
+    return db->engine->is_broken && db->engine->is_broken(db->conn);
+}
+
+bool db_is_alive(struct db *db, int ping_timeout_ms)
+{
+    assert(db->transaction == IDLE);
+    return !db->engine->is_alive || db->engine->is_alive(db->conn, ping_timeout_ms);
+}
+
+void db_set_statement_limit(struct db *db, int limit_ms)
+{
+    if (db->engine->set_statement_limit)
+        db->engine->set_statement_limit(db->conn, limit_ms);
 }
 
 static void forget(struct db *db, struct db_statement *statement)
@@ -151,6 +191,30 @@ static enum status observe(struct db *db, struct db_look look, struct err *err)
     else
         db_rollback(db);
     return status;
+}
+
+/** What stands between `://NAME:` and the last @ of that part, and after `password=`. */
+char *database_shown_url(const char *url, struct arena *arena)
+{
+    char *shown = arena_strdup(arena, url);
+    char *authority = strstr(shown, "://");
+    if (!authority)
+        return shown;
+    authority += 3;
+    char *rest = authority + strcspn(authority, "/?#"), *at = NULL, *out;
+    for (char *c = authority; c < rest; c++)
+        if (*c == '@')
+            at = c;
+    char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+    if (colon) {
+        out = arena_format(arena, "%.*s:***%s", (int)(colon - shown), shown, at);
+        shown = out;
+    }
+    char *word = strstr(shown, "password=");
+    if (!word)
+        return shown;
+    word += strlen("password=");
+    return arena_format(arena, "%.*s***%s", (int)(word - shown), shown, word + strcspn(word, "&"));
 }
 
 static struct db_look look_at(const struct db *db)
@@ -280,6 +344,11 @@ uint64_t db_statement_count(const struct db *db)
     return db->statements;
 }
 
+uint64_t db_round_trip_count(const struct db *db)
+{
+    return db->engine->round_trips ? db->engine->round_trips(db->conn) : 0;
+}
+
 uint64_t db_statement_us(const struct db *db)
 {
     return db->statement_us;
@@ -324,17 +393,27 @@ static enum status find_statement(struct db *db, const char *sql,
     return OK;
 }
 
+static const char *text_of(const struct db *db, const struct query *query)
+{
+    return db->engine->dialect == DIALECT_POSTGRES && query->postgres ? query->postgres
+                                                                      : query->sql;
+}
+
 enum status db_select(struct db *db, const struct query *query, const struct db_value *params,
                       size_t count, struct db_rows *ret_rows, struct err *err)
 {
     assert(db->transaction != IDLE);
     assert(query->touches == 0 || db->transaction == WRITING);
+    const char *sql = text_of(db, query);
+    *ret_rows = (struct db_rows){.db = db};
+    if (!*sql)
+        return OK; /* nothing to do with this engine */
     struct db_statement *statement;
-    enum status status = find_statement(db, query->sql, &statement, err);
+    enum status status = find_statement(db, sql, &statement, err);
     if (status != OK)
         return status;
     assert(!statement->running);
-    status = db->engine->bind(statement->prepared, params, count, err);
+    status = db->engine->bind(statement->prepared, params, count, query->streams, err);
     if (status != OK)
         return status;
     statement->running = true;
@@ -392,6 +471,11 @@ const char *db_text(const struct db_rows *rows, int column)
     return rows->db->engine->column_text(rows->statement->prepared, column);
 }
 
+int db_column_count(const struct db_rows *rows)
+{
+    return rows->db->engine->column_count(rows->statement->prepared);
+}
+
 char *db_text_copy(const struct db_rows *rows, int column, struct arena *arena)
 {
     return arena_strdup(arena, db_text(rows, column));
@@ -404,11 +488,23 @@ enum status db_exec(struct db *db, const struct query *query, const struct db_va
     enum status status = db_select(db, query, params, count, &rows, err);
     if (status != OK)
         return status;
-    if (db->engine->step(rows.statement->prepared, &status, err) == ENGINE_FAILED)
+    if (rows.statement && db->engine->step(rows.statement->prepared, &status, err) == ENGINE_FAILED)
         return status;
     if (ret_changed)
-        *ret_changed = db->engine->changed(db->conn);
+        *ret_changed = rows.statement ? db->engine->changed(db->conn) : 0;
     return OK;
+}
+
+enum status db_queue(struct db *db, const struct query *query, const struct db_value *params,
+                     size_t count, struct err *err)
+{
+    if (!db->engine->queue)
+        return db_exec(db, query, params, count, NULL, err);
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status == OK && rows.statement)
+        status = db->engine->queue(rows.statement->prepared, err);
+    return status;
 }
 
 enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,

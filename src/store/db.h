@@ -47,10 +47,17 @@ enum {
     TOUCHES_NOTHING = 1 << 30, /* explicit: writes rows that no cached answer shows */
 };
 
+/** The SQL that an engine speaks. */
+enum db_dialect { DIALECT_SQLITE, DIALECT_POSTGRES };
+
 struct query {
     const char *name; /* for logs and metrics: "risk_by_ref" */
     const char *sql;
     unsigned touches; /* the scopes a writing query touches */
+    /* The text for PostgreSQL where it must differ; NULL: the same. Empty: there is nothing to do,
+     * and there are no rows. */
+    const char *postgres;
+    bool streams; /* very many rows, which the engine must not hold in memory together */
 };
 
 enum db_kind { DB_KIND_NULL, DB_KIND_INT, DB_KIND_TEXT };
@@ -75,12 +82,22 @@ struct db_value db_text_value(const char *text);
 /* A database: where it is and what all its connections share. Thread-safe. */
 
 /**
- * `url`: "sqlite:PATH". Nothing is opened yet. INVALID with field "DATABASE_URL".
+ * `url`: "sqlite:PATH" or "postgres://…", as libpq takes it. Nothing is opened yet. INVALID with
+ * field "DATABASE_URL".
  */
 enum status database_new(const char *url, struct database **ret_database,
                          struct err *err) MUST_CHECK;
 void database_free(struct database *database); /* all connections are closed; NULL allowed */
-const char *database_engine_name(const struct database *database); /* "sqlite" */
+const char *database_engine_name(const struct database *database); /* "sqlite", "postgres" */
+/** A URL as it may be shown: without the password. */
+char *database_shown_url(const char *url, struct arena *arena);
+
+struct db_limits {
+    int connect_ms;   /* for opening a connection */
+    int statement_ms; /* for a statement, unless db_bulk() is on; 0: no limit */
+};
+/** Before the first connection is opened. Engines without a network ignore them. */
+void database_set_limits(struct database *database, const struct db_limits *limits);
 /** The file of a SQLite database; NULL for other engines. */
 const char *database_path(const struct database *database);
 
@@ -114,6 +131,17 @@ void db_close(struct db *db); /* NULL allowed; rolls back */
 void db_close_pointer(struct db **db);
 #define AUTO_DB __attribute__((cleanup(db_close_pointer)))
 
+enum db_dialect db_dialect(const struct db *db);
+/** The connection is lost and cannot be used any more: close it. Never for a file. */
+bool db_is_broken(const struct db *db);
+/**
+ * Outside of transactions: does the other side still answer? With 0 only what is known here is
+ * looked at, without waiting; else it is asked, and has so many ms. Never false for a file.
+ */
+bool db_is_alive(struct db *db, int ping_timeout_ms);
+/** From now on statements have so many ms, instead of the database's limit; 0: no limit. */
+void db_set_statement_limit(struct db *db, int limit_ms);
+
 enum status db_begin_read(struct db *db, struct err *err) MUST_CHECK;
 /** Waits for other writers up to `timeout_ms`, then BUSY. `now_ms` is the writer's wall clock. */
 enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms,
@@ -125,7 +153,10 @@ bool db_in_transaction(const struct db *db);
 
 /** In a write transaction: its commit bumps these scopes too, whatever its queries touch. */
 void db_touch(struct db *db, unsigned scopes);
-/** Of the transaction's snapshot, where a watcher is set; else zeros. Valid until the next one. */
+/**
+ * Of the transaction's snapshot, where a watcher is set; else zeros. Valid until the next one. In
+ * a transaction that has read something: then they are known.
+ */
 const int64_t *db_generations(const struct db *db);
 /** In a transaction: read them. One statement, which a watched transaction begins with. */
 enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES],
@@ -139,6 +170,8 @@ void db_bulk(struct db *db, bool on);
 
 /** Statements run since the connection was opened; for tests and the log. */
 uint64_t db_statement_count(const struct db *db);
+/** How often an answer of the other side was waited for; 0 for a file. */
+uint64_t db_round_trip_count(const struct db *db);
 /** Time spent in statements since then, µs. */
 uint64_t db_statement_us(const struct db *db);
 
@@ -150,7 +183,10 @@ struct db_rows {
     int64_t started_us;
 };
 
-/** Run a query for its rows. At most one running query per SQL text and connection. */
+/**
+ * Run a query for its rows. At most one running query per SQL text and connection. Several may be
+ * begun before the first db_next(): over a network they then cost one round trip together.
+ */
 enum status db_select(struct db *db, const struct query *query, const struct db_value *params,
                       size_t count, struct db_rows *ret_rows, struct err *err) MUST_CHECK;
 /** The next row, or the first; false after the last one and on failure. */
@@ -163,11 +199,19 @@ void db_rows_release(struct db_rows *rows);
 int64_t db_int(const struct db_rows *rows, int column); /* 0 for NULL */
 bool db_is_null(const struct db_rows *rows, int column);
 const char *db_text(const struct db_rows *rows, int column); /* valid until db_next; NULL */
+int db_column_count(const struct db_rows *rows);             /* of the current row */
 char *db_text_copy(const struct db_rows *rows, int column, struct arena *arena);
 
 /** Run a query that has no rows. `ret_changed` (rows touched) may be NULL. */
 enum status db_exec(struct db *db, const struct query *query, const struct db_value *params,
                     size_t count, int64_t *ret_changed, struct err *err) MUST_CHECK;
+/**
+ * As db_exec() for a write whose failure the caller has nothing to say about: it may be sent
+ * without waiting, and a failure is then told by a later call of this transaction, db_commit() at
+ * the latest.
+ */
+enum status db_queue(struct db *db, const struct query *query, const struct db_value *params,
+                     size_t count, struct err *err) MUST_CHECK;
 /** The first column of the first row, NOT_FOUND if there is no row. */
 enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,
                           size_t count, int64_t *ret_value, struct err *err) MUST_CHECK;

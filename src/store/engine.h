@@ -18,17 +18,24 @@ enum engine_step { ENGINE_ROW, ENGINE_DONE, ENGINE_FAILED };
 
 struct db_engine {
     const char *name;
+    enum db_dialect dialect;
+    const char *const *schemes; /* what its URLs begin with, NULL-terminated */
 
-    /** What the connections share, from the part of the URL behind "NAME:". */
-    enum status (*shared_new)(const char *location, struct engine_shared **ret_shared,
-                              struct err *err);
+    /** What the connections share, from the whole URL. */
+    enum status (*shared_new)(const char *url, struct engine_shared **ret_shared, struct err *err);
     void (*shared_free)(struct engine_shared *shared);
+    void (*set_limits)(struct engine_shared *shared, const struct db_limits *limits); /* or NULL */
     /** The file, NULL if the engine has none. Borrowed. */
     const char *(*path)(const struct engine_shared *shared);
 
     enum status (*open)(struct engine_shared *shared, struct engine_conn **ret_conn,
                         struct err *err);
     void (*close)(struct engine_conn *conn); /* all statements have been finalized */
+    /** See db_is_broken(), db_is_alive(), db_set_statement_limit(); NULL without a network. */
+    bool (*is_broken)(const struct engine_conn *conn);
+    bool (*is_alive)(struct engine_conn *conn, int ping_timeout_ms);
+    void (*set_statement_limit)(struct engine_conn *conn, int limit_ms);
+    uint64_t (*round_trips)(const struct engine_conn *conn);
 
     /** For the engine's own scripts (migrations): several statements, no parameters. */
     enum status (*script)(struct engine_conn *conn, const char *sql, struct err *err);
@@ -43,8 +50,12 @@ struct db_engine {
     enum status (*prepare)(struct engine_conn *conn, const char *sql,
                            struct engine_statement **ret_statement, struct err *err);
     void (*finalize)(struct engine_statement *statement);
+    /** The values are read at once or at the first step. A failure may be told by any later call.
+     */
     enum status (*bind)(struct engine_statement *statement, const struct db_value *params,
-                        size_t count, struct err *err);
+                        size_t count, bool streams, struct err *err);
+    /** Bound: run it without waiting for its end, see db_queue(). NULL: it is stepped instead. */
+    enum status (*queue)(struct engine_statement *statement, struct err *err);
     /** `ret_status` and `err` only with ENGINE_FAILED. */
     enum engine_step (*step)(struct engine_statement *statement, enum status *ret_status,
                              struct err *err);
@@ -55,9 +66,14 @@ struct db_engine {
     int64_t (*column_int)(struct engine_statement *statement, int column);
     bool (*column_is_null)(struct engine_statement *statement, int column);
     const char *(*column_text)(struct engine_statement *statement, int column);
+    int (*column_count)(struct engine_statement *statement);
 };
 
 extern const struct db_engine sqlite_engine;
+
+/** A database of an engine that is no part of the program: a test's. */
+enum status database_new_of(const struct db_engine *engine, const char *url,
+                            struct database **ret_database, struct err *err) MUST_CHECK;
 
 /** The connection behind a `struct db`, for what only one engine can do (files.c). */
 struct engine_conn *db_engine_conn(struct db *db, const struct db_engine *engine);

@@ -53,9 +53,12 @@ struct engine_statement {
     int highest;
 };
 
-static enum status sqlite_shared_new(const char *location, struct engine_shared **ret_shared,
+static const char *const schemes[] = {"sqlite:", NULL};
+
+static enum status sqlite_shared_new(const char *url, struct engine_shared **ret_shared,
                                      struct err *err)
 {
+    const char *location = url + strlen(schemes[0]);
     if (!*location)
         return err_set(err, INVALID, "DATABASE_URL", "names no file: write sqlite:PATH");
     if (sqlite3_threadsafe() == 0)
@@ -284,8 +287,9 @@ static enum status sqlite_prepare(struct engine_conn *conn, const char *sql,
 }
 
 static enum status sqlite_bind(struct engine_statement *statement, const struct db_value *params,
-                               size_t count, struct err *err)
+                               size_t count, bool streams, struct err *err)
 {
+    (void)streams; /* rows always come one by one */
     if (count < (size_t)statement->highest) {
         log_event(LOG_ERROR, "missing_parameter",
                   LOG_TEXT("sql", sqlite3_sql(statement->statement)));
@@ -351,8 +355,15 @@ static const char *sqlite_column_text(struct engine_statement *statement, int co
     return (const char *)sqlite3_column_text(statement->statement, column);
 }
 
+static int sqlite_column_count(struct engine_statement *statement)
+{
+    return sqlite3_column_count(statement->statement);
+}
+
 const struct db_engine sqlite_engine = {
     .name = "sqlite",
+    .dialect = DIALECT_SQLITE,
+    .schemes = schemes,
     .shared_new = sqlite_shared_new,
     .shared_free = sqlite_shared_free,
     .path = sqlite_path,
@@ -373,4 +384,5 @@ const struct db_engine sqlite_engine = {
     .column_int = sqlite_column_int,
     .column_is_null = sqlite_column_is_null,
     .column_text = sqlite_column_text,
+    .column_count = sqlite_column_count,
 };
