@@ -19,8 +19,9 @@ def literal(text):
 
 rows = []
 for number, parts in sorted(migrations.items()):
-    sqlite = parts.get("", "") + parts.get("sqlite", "")
-    rows.append(f'{{{number}, "{parts["name"]}",\n    {literal(sqlite)}}},')
+    texts = (f'[DIALECT_{engine.upper()}] =\n    {literal(parts.get("", "") + parts.get(engine, ""))}'
+             for engine in ("sqlite", "postgres"))
+    rows.append(f'{{{number}, "{parts["name"]}",\n    {{{", ".join(texts)}}}}},')
 out.write_text('#include "store/migrate.h"\n\nconst struct migration migrations[] = {\n'
                + "\n".join(rows) + "\n};\nconst size_t migration_count = "
                "sizeof migrations / sizeof migrations[0];\n", encoding="utf-8")

@@ -34,6 +34,7 @@ const LIBRARIES = {
     'sodium.h': 'auth',
     'sqlite3.h': 'store',
     'utf8proc.h': 'base',
+    'libpq-fe.h': 'store',
     'zlib.h': 'api',
 };
 

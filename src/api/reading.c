@@ -240,6 +240,26 @@ static enum status ask(struct load *load, struct answer **ret_answer, struct err
     return status;
 }
 
+/**
+ * What is kept already, if the snapshot shows the same. Only where something is kept are the
+ * generations waited for before anything is asked for.
+ */
+static enum status find_kept(struct load *load, int64_t began_ms, struct answer **ret_answer,
+                             struct err *err)
+{
+    static const struct cache_vector any = {0};
+    struct cache_value *kept = load->flight ? cache_found_at(load->flight, began_ms, &any) : NULL;
+    if (!kept)
+        return OK;
+    cache_value_unref(kept);
+    enum status status = db_settle(load->service->db, err);
+    if (status != OK)
+        return status;
+    struct cache_vector vector = cache_vector_of(db_generations(load->service->db), SCOPES);
+    *ret_answer = answer_of(cache_found_at(load->flight, began_ms, &vector));
+    return OK;
+}
+
 /** One snapshot: its generations, and the answer that it shows. */
 static void load_once(struct load *load, struct cache_landing *landing, struct err *err)
 {
@@ -251,14 +271,18 @@ static void load_once(struct load *load, struct cache_landing *landing, struct e
     if (landing->status != OK)
         return;
     service->in_snapshot = true;
-    landing->vector = cache_vector_of(db_generations(service->db), SCOPES);
-    if (load->flight)
-        answer = answer_of(cache_found_at(load->flight, began_ms, &landing->vector));
-    if (!answer)
+    landing->status = find_kept(load, began_ms, &answer, err);
+    if (landing->status == OK && !answer)
         landing->status = ask(load, &answer, err);
+    if (landing->status == OK)
+        landing->status = db_settle(service->db, err);
+    landing->vector = cache_vector_of(db_generations(service->db), SCOPES);
     service->in_snapshot = false;
     db_rollback(service->db);
-    landing->value = answer ? answer_value(answer) : NULL;
+    if (landing->status == OK)
+        landing->value = answer_value(answer);
+    else
+        answer_unref(answer);
 }
 
 /** Load, and land. `ret_landing`: the value is the caller's. */

@@ -30,8 +30,10 @@ static enum status read_generations(struct keeper *keeper, struct err *err)
         status = db_open(keeper->database, &keeper->db, err);
     if (status == OK)
         status = db_begin_read(keeper->db, err);
-    if (status == OK)
-        db_rollback(keeper->db);
+    if (status != OK)
+        return status;
+    status = db_settle(keeper->db, err);
+    db_rollback(keeper->db);
     return status;
 }
 

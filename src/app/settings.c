@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "domain/account.h"
 #include "http/http.h"
+#include "store/db.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -366,7 +367,7 @@ static bool text_is_allowed(const struct setting *setting, const char *text, str
     case SETTING_ADDRESS:
         return is_address(text);
     case SETTING_DATABASE:
-        return strncmp(text, "sqlite:", 7) == 0 && text[7];
+        return database_url_is_valid(text);
     case SETTING_EMAIL:
         return account_email(arena, text) != NULL;
     case SETTING_URL:
@@ -427,6 +428,8 @@ enum status setting_parse(const struct setting *setting, const char *text, const
     if (parse(setting, text, arena, config))
         return OK;
     const char *allowed = setting_allowed(setting, arena);
+    if (setting->kind == SETTING_DATABASE)
+        text = database_shown_url(text, arena);
     if (setting->secret)
         err_add(err, where, "has a value that is not allowed; allowed: %s", allowed);
     else
@@ -461,6 +464,8 @@ const char *setting_format(const struct setting *setting, const struct config *c
         break;
     }
     const char *text = *MEMBER_OF(char *, setting, config);
+    if (setting->kind == SETTING_DATABASE)
+        return database_shown_url(text, arena);
     return !text ? "" : setting->secret ? "***" : text;
 }
 
@@ -485,7 +490,7 @@ const char *setting_allowed(const struct setting *setting, struct arena *arena)
     case SETTING_ADDRESS:
         return "an address and a port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080";
     case SETTING_DATABASE:
-        return "sqlite:PATH";
+        return "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE";
     case SETTING_EMAIL:
         return "an e-mail address";
     case SETTING_URL:

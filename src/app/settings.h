@@ -25,7 +25,7 @@ enum setting_kind {                   /* C type at `offset`; how it is written *
                     SETTING_DURATION, /* int64_t ms; 500ms, 30s, 10m, 1h, 3d */
                     SETTING_SIZE,     /* int64_t bytes; 512KiB, 64MiB, 2GiB, or a number of bytes */
                     SETTING_ADDRESS,  /* const char *; 127.0.0.1:8080, [::1]:8080 */
-                    SETTING_DATABASE, /* const char *; sqlite:PATH */
+                    SETTING_DATABASE, /* const char *; as store/db.h takes it */
                     SETTING_EMAIL,    /* const char * */
                     SETTING_URL,      /* const char *; https://risk.example.org, no path */
                     SETTING_NETWORKS, /* const char *; 127.0.0.1, 10.0.0.0/8 */

@@ -113,8 +113,8 @@ enum status account_service_authenticate(struct service *service,
         return status;
     struct token_holder holder;
     struct authentication found;
-    memcpy(found.generations, db_generations(service->db), sizeof found.generations);
     status = token_store_find(service->db, token_hash(token, hash), service->arena, &holder, err);
+    memcpy(found.generations, db_generations(service->db), sizeof found.generations);
     service_end_read(service);
     if (status == NOT_FOUND || (status == OK && holder.token.expires_at <= service->now_ms))
         return account_service_unknown_token(err);

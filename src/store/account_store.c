@@ -81,15 +81,15 @@ enum status account_store_update(struct db *db, const struct user *user, struct 
 
 enum status account_store_signed_in(struct db *db, const char *id, int64_t now_ms, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_ACCOUNT_SIGNED_IN], DB_PARAMS(DB_TEXT(id), DB_INT(now_ms)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_ACCOUNT_SIGNED_IN], DB_PARAMS(DB_TEXT(id), DB_INT(now_ms)),
+                    err);
 }
 
 enum status account_store_delete(struct db *db, const char *id, struct err *err)
 {
     enum status status = token_store_delete_of_user(db, id, NULL, err);
     if (status == OK)
-        status = db_exec(db, &queries[QUERY_ACCOUNT_DELETE], DB_PARAMS(DB_TEXT(id)), NULL, err);
+        status = db_queue(db, &queries[QUERY_ACCOUNT_DELETE], DB_PARAMS(DB_TEXT(id)), err);
     return status;
 }
 
@@ -168,18 +168,17 @@ enum status token_store_of_user(struct db *db, const char *user_id, struct arena
 
 enum status token_store_insert(struct db *db, const struct token *token, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_TOKEN_INSERT],
-                   DB_PARAMS(DB_TEXT(token->id), DB_TEXT(token->hash), DB_TEXT(token->user_id),
-                             DB_INT(token->is_session), DB_TEXT(token->name),
-                             DB_TEXT(token_scope_names[token->scope]), DB_INT(token->created_at),
-                             DB_INT(token->expires_at)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_TOKEN_INSERT],
+                    DB_PARAMS(DB_TEXT(token->id), DB_TEXT(token->hash), DB_TEXT(token->user_id),
+                              DB_INT(token->is_session), DB_TEXT(token->name),
+                              DB_TEXT(token_scope_names[token->scope]), DB_INT(token->created_at),
+                              DB_INT(token->expires_at)),
+                    err);
 }
 
 enum status token_store_used(struct db *db, const char *id, int64_t now_ms, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_TOKEN_USED], DB_PARAMS(DB_TEXT(id), DB_INT(now_ms)), NULL,
-                   err);
+    return db_queue(db, &queries[QUERY_TOKEN_USED], DB_PARAMS(DB_TEXT(id), DB_INT(now_ms)), err);
 }
 
 enum status token_store_delete(struct db *db, const char *id, const char *user_id, bool is_session,
@@ -197,11 +196,11 @@ enum status token_store_delete(struct db *db, const char *id, const char *user_i
 enum status token_store_delete_of_user(struct db *db, const char *user_id, const char *kept,
                                        struct err *err)
 {
-    return db_exec(db, &queries[QUERY_TOKENS_DELETE_OF_USER],
-                   DB_PARAMS(DB_TEXT(user_id), DB_TEXT(kept ? kept : "")), NULL, err);
+    return db_queue(db, &queries[QUERY_TOKENS_DELETE_OF_USER],
+                    DB_PARAMS(DB_TEXT(user_id), DB_TEXT(kept ? kept : "")), err);
 }
 
 enum status token_store_delete_expired(struct db *db, int64_t now_ms, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_TOKENS_DELETE_EXPIRED], DB_PARAMS(DB_INT(now_ms)), NULL, err);
+    return db_queue(db, &queries[QUERY_TOKENS_DELETE_EXPIRED], DB_PARAMS(DB_INT(now_ms)), err);
 }

@@ -72,13 +72,13 @@ enum status asset_store_update(struct db *db, const struct asset *asset, struct 
 
 enum status asset_store_delete(struct db *db, const char *id, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_ASSET_DELETE], DB_PARAMS(DB_TEXT(id)), NULL, err);
+    return db_queue(db, &queries[QUERY_ASSET_DELETE], DB_PARAMS(DB_TEXT(id)), err);
 }
 
 enum status asset_store_count(struct db *db, const char *id, int64_t difference, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_ASSET_COUNT_ADD], DB_PARAMS(DB_TEXT(id), DB_INT(difference)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_ASSET_COUNT_ADD], DB_PARAMS(DB_TEXT(id), DB_INT(difference)),
+                    err);
 }
 
 static void read_row(void *context, const struct db_rows *rows)

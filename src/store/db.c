@@ -17,12 +17,6 @@ enum { STATEMENTS_MAX = 128 };
 
 const char *const scope_names[] = {"risks", "assets", "accounts", NULL};
 
-struct database {
-    const struct db_engine *engine;
-    struct engine_shared *shared;
-    const struct db_watcher *watcher; /* or NULL */
-};
-
 struct db_statement {
     struct engine_statement *prepared;
     char *sql;
@@ -39,6 +33,8 @@ struct db {
     int64_t now_ms;              /* of the write transaction */
     unsigned touched;            /* scopes that its queries touched so far */
     int64_t generations[SCOPES]; /* of the snapshot */
+    struct db_rows observed;     /* … on their way, until db_settle() */
+    struct db_look look;         /* from before they were asked for */
     uint64_t statements, statement_us;
     struct db_statement kept[STATEMENTS_MAX];
     size_t kept_count;
@@ -47,66 +43,6 @@ struct db {
 struct db_value db_text_value(const char *text)
 {
     return text ? (struct db_value){.kind = DB_KIND_TEXT, .text = text} : DB_NULL;
-}
-
-static const struct db_engine *engine_of(const char *url)
-{
-    static const struct db_engine *const engines[] = {&sqlite_engine};
-    for (size_t i = 0; i < COUNT_OF(engines); i++)
-        for (const char *const *scheme = engines[i]->schemes; *scheme; scheme++)
-            if (strncmp(url, *scheme, strlen(*scheme)) == 0)
-                return engines[i];
-    return NULL;
-}
-
-enum status database_new_of(const struct db_engine *engine, const char *url,
-                            struct database **ret_database, struct err *err)
-{
-    struct engine_shared *shared;
-    enum status status = engine->shared_new(url, &shared, err);
-    if (status != OK)
-        return status;
-    *ret_database = mem_zalloc(1, sizeof **ret_database);
-    (*ret_database)->engine = engine;
-    (*ret_database)->shared = shared;
-    return OK;
-}
-
-enum status database_new(const char *url, struct database **ret_database, struct err *err)
-{
-    const struct db_engine *engine = engine_of(url);
-    if (!engine)
-        return err_set(err, INVALID, "DATABASE_URL", "is not understood: write sqlite:PATH");
-    return database_new_of(engine, url, ret_database, err);
-}
-
-void database_set_limits(struct database *database, const struct db_limits *limits)
-{
-    if (database->engine->set_limits)
-        database->engine->set_limits(database->shared, limits);
-}
-
-void database_free(struct database *database)
-{
-    if (!database)
-        return;
-    database->engine->shared_free(database->shared);
-    free(database);
-}
-
-const char *database_engine_name(const struct database *database)
-{
-    return database->engine->name;
-}
-
-const char *database_path(const struct database *database)
-{
-    return database->engine->path(database->shared);
-}
-
-void database_watch(struct database *database, const struct db_watcher *watcher)
-{
-    database->watcher = watcher;
 }
 
 enum status db_open(struct database *database, struct db **ret_db, struct err *err)
@@ -156,9 +92,9 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
+    db_rollback(db);
     for (size_t i = 0; i < db->kept_count; i++)
         forget(db, &db->kept[i]);
-    db->engine->rollback(db->conn);
     db->engine->close(db->conn);
     free(db);
 }
@@ -180,71 +116,74 @@ enum status db_script(struct db *db, const char *sql, struct err *err)
 
 /** Begin by reading the generations, so that no state is ever shown that the watcher has not seen.
  */
-static enum status observe(struct db *db, struct db_look look, struct err *err)
+static enum status observe(struct db *db, struct err *err)
 {
-    const struct db_watcher *watcher = db->database->watcher;
-    if (!watcher)
+    if (!db->database->watcher)
         return OK;
-    enum status status = db_read_generations(db, db->generations, err);
-    if (status == OK)
-        watcher->seen(watcher->context, look, db->generations);
-    else
+    enum status status =
+        db_select(db, &queries[QUERY_GENERATIONS], DB_NO_PARAMS, &db->observed, err);
+    if (status != OK)
         db_rollback(db);
     return status;
 }
 
-/** What stands between `://NAME:` and the last @ of that part, and after `password=`. */
-char *database_shown_url(const char *url, struct arena *arena)
+static bool next_row(struct db_rows *rows);
+
+static enum status take_generations(struct db_rows *rows, int64_t ret_generations[SCOPES],
+                                    struct err *err)
 {
-    char *shown = arena_strdup(arena, url);
-    char *authority = strstr(shown, "://");
-    if (!authority)
-        return shown;
-    authority += 3;
-    char *rest = authority + strcspn(authority, "/?#"), *at = NULL, *out;
-    for (char *c = authority; c < rest; c++)
-        if (*c == '@')
-            at = c;
-    char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-    if (colon) {
-        out = arena_format(arena, "%.*s:***%s", (int)(colon - shown), shown, at);
-        shown = out;
+    int64_t found[SCOPES] = {0};
+    while (next_row(rows)) {
+        int scope = text_index(scope_names, db_text(rows, 0));
+        if (scope >= 0)
+            found[scope] = db_int(rows, 1);
     }
-    char *word = strstr(shown, "password=");
-    if (!word)
-        return shown;
-    word += strlen("password=");
-    return arena_format(arena, "%.*s***%s", (int)(word - shown), shown, word + strcspn(word, "&"));
+    enum status status = db_end(rows, err);
+    if (status == OK)
+        memcpy(ret_generations, found, sizeof found);
+    return status;
 }
 
-static struct db_look look_at(const struct db *db)
+enum status db_settle(struct db *db, struct err *err)
 {
     const struct db_watcher *watcher = db->database->watcher;
-    return watcher ? watcher->look(watcher->context) : (struct db_look){0};
+    if (!db->observed.statement)
+        return OK;
+    enum status status = take_generations(&db->observed, db->generations, err);
+    if (status == OK)
+        watcher->seen(watcher->context, db->look, db->generations);
+    return status;
+}
+
+static void look(struct db *db)
+{
+    const struct db_watcher *watcher = db->database->watcher;
+    if (watcher)
+        db->look = watcher->look(watcher->context);
 }
 
 enum status db_begin_read(struct db *db, struct err *err)
 {
     assert(db->transaction == IDLE);
-    struct db_look look = look_at(db);
+    look(db);
     enum status status = db->engine->begin_read(db->conn, err);
     if (status != OK)
         return status;
     db->transaction = READING;
-    return observe(db, look, err);
+    return observe(db, err);
 }
 
 enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
 {
     assert(db->transaction == IDLE);
-    struct db_look look = look_at(db);
+    look(db);
     enum status status = db->engine->begin_write(db->conn, timeout_ms, err);
     if (status != OK)
         return status;
     db->transaction = WRITING;
     db->now_ms = now_ms;
     db->touched = 0;
-    return observe(db, look, err);
+    return observe(db, err);
 }
 
 const int64_t *db_generations(const struct db *db)
@@ -261,18 +200,11 @@ void db_touch(struct db *db, unsigned scopes)
 enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES], struct err *err)
 {
     AUTO_ROWS struct db_rows rows = {0};
-    int64_t found[SCOPES] = {0};
-    enum status status = db_select(db, &queries[QUERY_GENERATIONS], DB_NO_PARAMS, &rows, err);
-    if (status != OK)
-        return status;
-    while (db_next(&rows)) {
-        int scope = text_index(scope_names, db_text(&rows, 0));
-        if (scope >= 0)
-            found[scope] = db_int(&rows, 1);
-    }
-    status = db_end(&rows, err);
+    enum status status = db_settle(db, err);
     if (status == OK)
-        memcpy(ret_generations, found, sizeof found);
+        status = db_select(db, &queries[QUERY_GENERATIONS], DB_NO_PARAMS, &rows, err);
+    if (status == OK)
+        status = take_generations(&rows, ret_generations, err);
     return status;
 }
 
@@ -300,7 +232,9 @@ static enum status commit_write(struct db *db, struct err *err)
 {
     const struct db_watcher *watcher = db->database->watcher;
     int64_t bumped[SCOPES] = {0};
-    enum status status = bump_generations(db, bumped, err);
+    enum status status = db_settle(db, err);
+    if (status == OK)
+        status = bump_generations(db, bumped, err);
     if (status != OK) {
         db->engine->rollback(db->conn);
         return status;
@@ -325,6 +259,7 @@ enum status db_commit(struct db *db, struct err *err)
 
 void db_rollback(struct db *db)
 {
+    db_rows_release(&db->observed);
     db->engine->rollback(db->conn);
     db->transaction = IDLE;
 }
@@ -424,7 +359,7 @@ enum status db_select(struct db *db, const struct query *query, const struct db_
     return OK;
 }
 
-bool db_next(struct db_rows *rows)
+static bool next_row(struct db_rows *rows)
 {
     if (rows->status != OK || !rows->statement)
         return false;
@@ -432,6 +367,14 @@ bool db_next(struct db_rows *rows)
     enum engine_step step =
         rows->db->engine->step(rows->statement->prepared, &rows->status, &ignored);
     return step == ENGINE_ROW;
+}
+
+bool db_next(struct db_rows *rows)
+{
+    struct err ignored;
+    if (rows->status == OK && rows->statement)
+        rows->status = db_settle(rows->db, &ignored);
+    return next_row(rows);
 }
 
 void db_rows_release(struct db_rows *rows)
@@ -486,6 +429,9 @@ enum status db_exec(struct db *db, const struct query *query, const struct db_va
 {
     AUTO_ROWS struct db_rows rows = {0};
     enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    status = db_settle(db, err);
     if (status != OK)
         return status;
     if (rows.statement && db->engine->step(rows.statement->prepared, &status, err) == ENGINE_FAILED)

@@ -49,6 +49,7 @@ enum {
 
 /** The SQL that an engine speaks. */
 enum db_dialect { DIALECT_SQLITE, DIALECT_POSTGRES };
+enum { DIALECTS = 2 };
 
 struct query {
     const char *name; /* for logs and metrics: "risk_by_ref" */
@@ -89,6 +90,7 @@ enum status database_new(const char *url, struct database **ret_database,
                          struct err *err) MUST_CHECK;
 void database_free(struct database *database); /* all connections are closed; NULL allowed */
 const char *database_engine_name(const struct database *database); /* "sqlite", "postgres" */
+bool database_url_is_valid(const char *url);
 /** A URL as it may be shown: without the password. */
 char *database_shown_url(const char *url, struct arena *arena);
 
@@ -158,6 +160,11 @@ void db_touch(struct db *db, unsigned scopes);
  * a transaction that has read something: then they are known.
  */
 const int64_t *db_generations(const struct db *db);
+/**
+ * Wait until it is known that the transaction has begun, and at which generations; whatever reads
+ * something does that first.
+ */
+enum status db_settle(struct db *db, struct err *err) MUST_CHECK;
 /** In a transaction: read them. One statement, which a watched transaction begins with. */
 enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES],
                                 struct err *err) MUST_CHECK;

@@ -69,7 +69,13 @@ struct db_engine {
     int (*column_count)(struct engine_statement *statement);
 };
 
-extern const struct db_engine sqlite_engine;
+extern const struct db_engine sqlite_engine, postgres_engine;
+
+struct database {
+    const struct db_engine *engine;
+    struct engine_shared *shared;
+    const struct db_watcher *watcher; /* or NULL */
+};
 
 /** A database of an engine that is no part of the program: a test's. */
 enum status database_new_of(const struct db_engine *engine, const char *url,

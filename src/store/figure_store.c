@@ -116,12 +116,12 @@ static enum status write_tally(struct db *db, const struct tally *tally, struct 
                         &tally->cells[impact][probability][level][status];
                     if (cell->count == 0 && cell->score_sum == 0)
                         continue;
-                    enum status done = db_exec(
+                    enum status done = db_queue(
                         db, &queries[QUERY_TALLY_ADD],
                         DB_PARAMS(DB_INT(impact + 1), DB_INT(probability + 1),
                                   DB_TEXT(level_names[level]), DB_TEXT(risk_status_names[status]),
                                   DB_INT(cell->count), DB_INT(cell->score_sum)),
-                        NULL, err);
+                        err);
                     if (done != OK)
                         return done;
                 }
@@ -135,11 +135,11 @@ static enum status write_mitigation_tally(struct db *db, const struct mitigation
         const struct mitigation_cell *cell = &tally->cells[i];
         if (cell->count == 0 && cell->progress_sum == 0 && cell->cost_sum == 0)
             continue;
-        enum status status = db_exec(db, &queries[QUERY_MITIGATION_TALLY_ADD],
-                                     DB_PARAMS(DB_TEXT(mitigation_status_names[cell->status]),
-                                               DB_TEXT(cell->due_date), DB_INT(cell->count),
-                                               DB_INT(cell->progress_sum), DB_INT(cell->cost_sum)),
-                                     NULL, err);
+        enum status status = db_queue(db, &queries[QUERY_MITIGATION_TALLY_ADD],
+                                      DB_PARAMS(DB_TEXT(mitigation_status_names[cell->status]),
+                                                DB_TEXT(cell->due_date), DB_INT(cell->count),
+                                                DB_INT(cell->progress_sum), DB_INT(cell->cost_sum)),
+                                      err);
         if (status != OK)
             return status;
     }
@@ -149,11 +149,11 @@ static enum status write_mitigation_tally(struct db *db, const struct mitigation
 static enum status write_day(struct db *db, enum query_id query, const struct day_figure *day,
                              struct err *err)
 {
-    return db_exec(db, &queries[query],
-                   DB_PARAMS(DB_INT(day->day), DB_INT(day->levels[LEVEL_CRITICAL]),
-                             DB_INT(day->levels[LEVEL_HIGH]), DB_INT(day->levels[LEVEL_MEDIUM]),
-                             DB_INT(day->levels[LEVEL_LOW]), DB_INT(day->score_sum)),
-                   NULL, err);
+    return db_queue(db, &queries[query],
+                    DB_PARAMS(DB_INT(day->day), DB_INT(day->levels[LEVEL_CRITICAL]),
+                              DB_INT(day->levels[LEVEL_HIGH]), DB_INT(day->levels[LEVEL_MEDIUM]),
+                              DB_INT(day->levels[LEVEL_LOW]), DB_INT(day->score_sum)),
+                    err);
 }
 
 static bool changes_something(const struct day_figure *day)
@@ -175,7 +175,7 @@ enum status figure_changes_write(struct db *db, const struct figure_changes *cha
     struct day_figure day = tally_day(&changes->risks, clock_day(now_ms));
     if (!changes_something(&day))
         return OK;
-    status = db_exec(db, &queries[QUERY_DAY_OPEN], DB_PARAMS(DB_INT(day.day)), NULL, err);
+    status = db_queue(db, &queries[QUERY_DAY_OPEN], DB_PARAMS(DB_INT(day.day)), err);
     if (status != OK)
         return status;
     return write_day(db, QUERY_DAY_ADD, &day, err);
@@ -285,7 +285,7 @@ enum status figure_replace(struct db *db, const struct tally *tally,
     static const enum query_id clearing[] = {QUERY_TALLY_CLEAR, QUERY_MITIGATION_TALLY_CLEAR,
                                              QUERY_DAYS_CLEAR};
     for (size_t i = 0; i < sizeof clearing / sizeof clearing[0]; i++) {
-        enum status status = db_exec(db, &queries[clearing[i]], DB_NO_PARAMS, NULL, err);
+        enum status status = db_queue(db, &queries[clearing[i]], DB_NO_PARAMS, err);
         if (status != OK)
             return status;
     }

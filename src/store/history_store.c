@@ -6,12 +6,12 @@
 enum status history_store_insert(struct db *db, int64_t risk_ref, const struct history_entry *entry,
                                  struct err *err)
 {
-    return db_exec(db, &queries[QUERY_HISTORY_INSERT],
-                   DB_PARAMS(DB_INT(risk_ref), DB_INT(entry->at), DB_TEXT(entry->actor_id),
-                             DB_TEXT(entry->actor), DB_TEXT(entry->action), DB_INT(entry->version),
-                             DB_INT(entry->score), DB_TEXT(risk_status_names[entry->status]),
-                             DB_INT(entry->deleted), DB_TEXT(entry->changes)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_HISTORY_INSERT],
+                    DB_PARAMS(DB_INT(risk_ref), DB_INT(entry->at), DB_TEXT(entry->actor_id),
+                              DB_TEXT(entry->actor), DB_TEXT(entry->action), DB_INT(entry->version),
+                              DB_INT(entry->score), DB_TEXT(risk_status_names[entry->status]),
+                              DB_INT(entry->deleted), DB_TEXT(entry->changes)),
+                    err);
 }
 
 static void read_entry(const struct db_rows *rows, int first, struct arena *arena,
@@ -74,12 +74,12 @@ enum status history_store_of(struct db *db, int64_t risk_ref, struct arena *aren
 
 enum status audit_store_insert(struct db *db, const struct audit_entry *entry, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_AUDIT_INSERT],
-                   DB_PARAMS(DB_INT(entry->at), DB_TEXT(entry->actor_id), DB_TEXT(entry->actor),
-                             DB_TEXT(entry->action), DB_TEXT(entry->target),
-                             DB_TEXT(entry->address), DB_TEXT(entry->result),
-                             DB_TEXT(entry->detail)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_AUDIT_INSERT],
+                    DB_PARAMS(DB_INT(entry->at), DB_TEXT(entry->actor_id), DB_TEXT(entry->actor),
+                              DB_TEXT(entry->action), DB_TEXT(entry->target),
+                              DB_TEXT(entry->address), DB_TEXT(entry->result),
+                              DB_TEXT(entry->detail)),
+                    err);
 }
 
 static void read_audit(void *context, const struct db_rows *rows)
@@ -135,17 +135,16 @@ enum status baseline_store_get(struct db *db, const char *source, const char *ex
 enum status baseline_store_insert(struct db *db, const char *source, const char *external_id,
                                   int64_t risk_ref, const char *members, struct err *err)
 {
-    return db_exec(
+    return db_queue(
         db, &queries[QUERY_BASELINE_INSERT],
-        DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref), DB_TEXT(members)), NULL,
-        err);
+        DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_INT(risk_ref), DB_TEXT(members)), err);
 }
 
 enum status baseline_store_update(struct db *db, const char *source, const char *external_id,
                                   const char *members, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_BASELINE_UPDATE],
-                   DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_TEXT(members)), NULL, err);
+    return db_queue(db, &queries[QUERY_BASELINE_UPDATE],
+                    DB_PARAMS(DB_TEXT(source), DB_TEXT(external_id), DB_TEXT(members)), err);
 }
 
 enum status baseline_store_of(struct db *db, int64_t risk_ref, struct arena *arena,

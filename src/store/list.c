@@ -12,6 +12,7 @@ enum { PARAMS_MAX = 96, SQL_MAX_BYTES = 32768 };
 /* Building a statement: its text, and its parameters in the order of their numbers. */
 struct builder {
     const struct list_request *request;
+    enum db_dialect dialect;
     const char *today;
     /* SIFT and WALK both follow the index of the order; SIFT while sets of matches are small */
     enum form { COLLECT, SIFT, WALK } form;
@@ -29,7 +30,10 @@ static void put_param(struct builder *b, struct db_value value)
     buf_printf(&b->sql, "$%zu", b->count);
 }
 
-/** A condition's text with its parameters in place of ? and today's date in place of !. */
+/**
+ * A condition's text with its parameters in place of ? and today's date in place of !. A + speaks
+ * to SQLite's planner only.
+ */
 static void put_condition(struct builder *b, const char *condition, const struct db_value *values)
 {
     for (; *condition; condition++) {
@@ -37,7 +41,7 @@ static void put_condition(struct builder *b, const char *condition, const struct
             put_param(b, *values++);
         else if (*condition == '!')
             put_param(b, DB_TEXT(b->today));
-        else
+        else if (*condition != '+' || b->dialect == DIALECT_SQLITE)
             buf_putc(&b->sql, *condition);
     }
 }
@@ -58,8 +62,29 @@ static void put_words(struct builder *b, const char *text, const struct search *
     }
 }
 
+/** The same so that PostgreSQL's index of trigrams finds it; short words are only compared. */
+static void put_patterns(struct builder *b, const struct search *search)
+{
+    for (size_t i = 0; i < search->words.count; i++) {
+        buf_printf(&b->sql, "%ssearch_text LIKE ", i ? " AND " : "");
+        put_param(b, DB_TEXT(search_pattern(search->words.items[i], b->arena)));
+    }
+}
+
 /* SQLite: FTS5 finds candidates that have all the trigrams, anywhere */
 #define CANDIDATES "IN (SELECT rowid FROM risk_search WHERE risk_search MATCH ?)"
+
+static void put_candidates(struct builder *b, const struct search *search)
+{
+    const struct db_value trigrams[] = {DB_TEXT(search->trigrams)};
+    if (b->dialect == DIALECT_SQLITE) {
+        put_condition(b, b->form == COLLECT ? "ref " CANDIDATES : "+ref " CANDIDATES, trigrams);
+        return;
+    }
+    buf_puts(&b->sql, "ref IN (SELECT risk_ref FROM risk_text WHERE ");
+    put_patterns(b, search);
+    buf_putc(&b->sql, ')');
+}
 
 static void put_search(struct builder *b, const char *folded)
 {
@@ -72,11 +97,12 @@ static void put_search(struct builder *b, const char *folded)
                       range);
         return;
     }
-    const struct db_value trigrams[] = {DB_TEXT(search.trigrams)};
-    if (b->form == COLLECT)
-        put_condition(b, "ref " CANDIDATES " AND ", trigrams);
-    else if (b->form == SIFT)
-        put_condition(b, "+ref " CANDIDATES " AND ", trigrams);
+    if (b->form != WALK)
+        put_candidates(b, &search);
+    if (b->form != WALK && b->dialect == DIALECT_POSTGRES)
+        return; /* they have been compared */
+    if (b->form != WALK)
+        buf_puts(&b->sql, " AND ");
     put_words(b, "(SELECT search_text FROM risk_text WHERE risk_ref = ref)", &search);
 }
 
@@ -86,8 +112,13 @@ static bool put_search_alone(struct builder *b, const char *folded)
     struct search search = search_parse(folded, b->arena);
     if (search.prefix)
         return false;
+    if (b->dialect == DIALECT_POSTGRES) {
+        buf_puts(&b->sql, " FROM risk_text WHERE ");
+        put_patterns(b, &search);
+        return true;
+    }
     const struct db_value trigrams[] = {DB_TEXT(search.trigrams)};
-    /* SQLite: in this order candidates are made one by one, and no more than are counted */
+    /* In this order candidates are made one by one, and no more than are counted */
     put_condition(b,
                   " FROM risk_search CROSS JOIN risk_text ON risk_ref = risk_search.rowid "
                   "WHERE risk_search MATCH ? AND ",
@@ -181,10 +212,12 @@ static void put_order(struct builder *b)
                id_descending(request) ? "DESC" : "ASC");
 }
 
-static void builder_init(struct builder *b, const struct list_request *request, enum form form,
-                         const char *today, struct arena *arena)
+static void builder_init(struct builder *b, const struct list_request *request,
+                         enum db_dialect dialect, enum form form, const char *today,
+                         struct arena *arena)
 {
-    *b = (struct builder){.request = request, .form = form, .today = today, .arena = arena};
+    *b = (struct builder){
+        .request = request, .dialect = dialect, .form = form, .today = today, .arena = arena};
     buf_init(&b->sql, SQL_MAX_BYTES);
 }
 
@@ -264,17 +297,19 @@ static struct query build_page(struct builder *b)
     return builder_finish(b);
 }
 
-struct query list_page_query(const struct list_request *request, int form, struct arena *arena)
+struct query list_page_query(const struct list_request *request, enum db_dialect dialect, int form,
+                             struct arena *arena)
 {
     struct builder b;
-    builder_init(&b, request, (enum form)form, "2026-01-01", arena);
+    builder_init(&b, request, dialect, (enum form)form, "2026-01-01", arena);
     return build_page(&b);
 }
 
-struct query list_count_query(const struct list_request *request, struct arena *arena)
+struct query list_count_query(const struct list_request *request, enum db_dialect dialect,
+                              struct arena *arena)
 {
     struct builder b;
-    builder_init(&b, request, COLLECT, "2026-01-01", arena);
+    builder_init(&b, request, dialect, COLLECT, "2026-01-01", arena);
     return build_count(&b);
 }
 
@@ -299,7 +334,7 @@ static enum status count_all(struct db *db, const struct list_request *request, 
         return OK;
     }
     struct builder b;
-    builder_init(&b, request, COLLECT, today, arena);
+    builder_init(&b, request, db_dialect(db), COLLECT, today, arena);
     struct query query = build_count(&b);
     status = db_select_int(db, &query, b.params, b.count, &count, err);
     if (status != OK)
@@ -332,7 +367,7 @@ enum status list_read(struct db *db, const struct list_request *request, const c
     if (status != OK)
         return status;
     struct builder b;
-    builder_init(&b, request, form_for(request, &result.total), today, arena);
+    builder_init(&b, request, db_dialect(db), form_for(request, &result.total), today, arena);
     struct query query = build_page(&b);
     AUTO_ROWS struct db_rows rows = {0};
     status = db_select(db, &query, b.params, b.count, &rows, err);

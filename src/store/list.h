@@ -73,7 +73,8 @@ struct list_spec {
     const char *columns; /* of the outer SELECT */
     const char *row;     /* a unique column: "ref" */
     const char *id;      /* ties are ordered by it */
-    const char *base;    /* a condition that always holds; "1 = 1" */
+    bool id_is_number;
+    const char *base; /* a condition that always holds; "1 = 1" */
     const struct list_filter *filters;
     size_t filter_count;
     const struct list_sort *sorts; /* the first is the default */
@@ -134,8 +135,10 @@ enum status list_read(struct db *db, const struct list_request *request, const c
                       struct list_result *ret_result, struct err *err) MUST_CHECK;
 
 /** The SQL texts alone, for the test of plans. `form`: 0 collects, 1 sifts, 2 walks. */
-struct query list_page_query(const struct list_request *request, int form, struct arena *arena);
-struct query list_count_query(const struct list_request *request, struct arena *arena);
+struct query list_page_query(const struct list_request *request, enum db_dialect dialect, int form,
+                             struct arena *arena);
+struct query list_count_query(const struct list_request *request, enum db_dialect dialect,
+                              struct arena *arena);
 
 /* The lists of the program. */
 extern const struct list_spec risk_list;

@@ -223,7 +223,8 @@ static enum status parse_after(struct list_request *request, struct arena *arena
     int64_t number;
     if (count != 4 || text || strcmp(parts[0], sort->name) != 0 ||
         strcmp(parts[1], request->descending ? "desc" : "asc") != 0 ||
-        (!sort->text_key && !text_to_int(parts[2], &number)))
+        (!sort->text_key && !text_to_int(parts[2], &number)) ||
+        (request->spec->id_is_number && !text_to_int(parts[3], &number)))
         return err_set(err, MALFORMED, "after",
                        "must be the `next` of an earlier answer in the same order");
     request->after_key = parts[2];

@@ -77,17 +77,16 @@ static enum status make_epoch(struct db *db, struct err *err)
 
 static enum status apply(struct db *db, const struct migration *migration, struct err *err)
 {
-    enum status status = db_script(db, migration->sqlite, err);
-    if (status != OK)
-        return status;
-    if (migration->number == 1) {
+    enum db_dialect dialect = db_dialect(db);
+    enum status status = db_script(db, migration->sql[dialect], err);
+    if (status == OK && migration->number == 1 && dialect == DIALECT_SQLITE) {
         AUTO_FREE char *mark = mem_format("PRAGMA application_id = %d", SQLITE_APPLICATION_ID);
         status = db_script(db, mark, err);
-        if (status == OK)
-            status = make_epoch(db, err);
-        if (status != OK)
-            return status;
     }
+    if (status == OK && migration->number == 1)
+        status = make_epoch(db, err);
+    if (status != OK)
+        return status;
     AUTO_FREE char *number = mem_format("%d", migration->number);
     log_event(LOG_INFO, "migrated", LOG_INT("schema", migration->number),
               LOG_TEXT("name", migration->name));

@@ -15,7 +15,7 @@
 struct migration {
     int number;
     const char *name;
-    const char *sqlite;
+    const char *sql[DIALECTS];
 };
 extern const struct migration migrations[];
 extern const size_t migration_count;

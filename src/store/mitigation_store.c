@@ -53,7 +53,7 @@ enum status mitigation_store_insert(struct db *db, const struct mitigation *miti
 {
     struct db_value values[MITIGATION_PARAMS];
     bind(mitigation, hidden, arena, values);
-    return db_exec(db, &queries[QUERY_MITIGATION_INSERT], values, MITIGATION_PARAMS, NULL, err);
+    return db_queue(db, &queries[QUERY_MITIGATION_INSERT], values, MITIGATION_PARAMS, err);
 }
 
 enum status mitigation_store_update(struct db *db, const struct mitigation *mitigation,
@@ -61,22 +61,22 @@ enum status mitigation_store_update(struct db *db, const struct mitigation *miti
 {
     struct db_value values[MITIGATION_PARAMS];
     bind(mitigation, false, arena, values);
-    return db_exec(db, &queries[QUERY_MITIGATION_UPDATE], values, MITIGATION_PARAMS, NULL, err);
+    return db_queue(db, &queries[QUERY_MITIGATION_UPDATE], values, MITIGATION_PARAMS, err);
 }
 
 enum status mitigation_store_delete(struct db *db, const char *id, struct err *err)
 {
     enum status status =
-        db_exec(db, &queries[QUERY_SUB_ACTIONS_DELETE], DB_PARAMS(DB_TEXT(id)), NULL, err);
+        db_queue(db, &queries[QUERY_SUB_ACTIONS_DELETE], DB_PARAMS(DB_TEXT(id)), err);
     if (status == OK)
-        status = db_exec(db, &queries[QUERY_MITIGATION_DELETE], DB_PARAMS(DB_TEXT(id)), NULL, err);
+        status = db_queue(db, &queries[QUERY_MITIGATION_DELETE], DB_PARAMS(DB_TEXT(id)), err);
     return status;
 }
 
 enum status mitigation_store_hide(struct db *db, int64_t risk_ref, bool hidden, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_MITIGATIONS_HIDE],
-                   DB_PARAMS(DB_INT(risk_ref), DB_INT(hidden)), NULL, err);
+    return db_queue(db, &queries[QUERY_MITIGATIONS_HIDE],
+                    DB_PARAMS(DB_INT(risk_ref), DB_INT(hidden)), err);
 }
 
 static void read_row(void *context, const struct db_rows *rows)
@@ -133,23 +133,23 @@ enum status sub_action_store_get(struct db *db, const char *id, struct arena *ar
 enum status sub_action_store_insert(struct db *db, const struct sub_action *sub_action,
                                     struct err *err)
 {
-    return db_exec(db, &queries[QUERY_SUB_ACTION_INSERT],
-                   DB_PARAMS(DB_TEXT(sub_action->id), DB_TEXT(sub_action->title),
-                             DB_INT(sub_action->completed), DB_TEXT(sub_action->mitigation_id),
-                             DB_INT(sub_action->position)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_SUB_ACTION_INSERT],
+                    DB_PARAMS(DB_TEXT(sub_action->id), DB_TEXT(sub_action->title),
+                              DB_INT(sub_action->completed), DB_TEXT(sub_action->mitigation_id),
+                              DB_INT(sub_action->position)),
+                    err);
 }
 
 enum status sub_action_store_update(struct db *db, const struct sub_action *sub_action,
                                     struct err *err)
 {
-    return db_exec(db, &queries[QUERY_SUB_ACTION_UPDATE],
-                   DB_PARAMS(DB_TEXT(sub_action->id), DB_TEXT(sub_action->title),
-                             DB_INT(sub_action->completed)),
-                   NULL, err);
+    return db_queue(db, &queries[QUERY_SUB_ACTION_UPDATE],
+                    DB_PARAMS(DB_TEXT(sub_action->id), DB_TEXT(sub_action->title),
+                              DB_INT(sub_action->completed)),
+                    err);
 }
 
 enum status sub_action_store_delete(struct db *db, const char *id, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_SUB_ACTION_DELETE], DB_PARAMS(DB_TEXT(id)), NULL, err);
+    return db_queue(db, &queries[QUERY_SUB_ACTION_DELETE], DB_PARAMS(DB_TEXT(id)), err);
 }

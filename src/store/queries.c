@@ -30,19 +30,40 @@ const char mitigation_list_columns[] =
     MITIGATION_COLUMNS ", (SELECT title FROM risk WHERE risk.ref = mitigation.risk_ref)";
 const char account_columns[] = ACCOUNT_COLUMNS;
 
-/* SQLite: a list of numbers arrives as a JSON array in one parameter. */
-#define IN_REFS "IN (SELECT value FROM json_each($1))"
+/* What hangs on risks: on several, whose numbers arrive as a JSON array in one parameter, which
+ * each engine reads in its way; or on the one with this id, so that it can be asked for together
+ * with the risk itself. */
+#define OF_REFS(before, after)                                                                     \
+    before "IN (SELECT value FROM json_each($1))" after, READS,                                    \
+        .postgres = before "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))" after
+#define OF_ID(before, after) before "= (SELECT ref FROM risk WHERE id = $1)" after, READS
+
+#define ASSETS_OF(which)                                                                           \
+    which("SELECT " ASSET_COLUMNS ", risk_asset.risk_ref FROM risk_asset "                         \
+          "JOIN asset ON asset.id = risk_asset.asset_id WHERE risk_asset.risk_ref ",               \
+          " ORDER BY risk_asset.risk_ref, asset.name_fold")
+#define MITIGATIONS_OF(which)                                                                      \
+    which("SELECT " MITIGATION_COLUMNS " FROM mitigation WHERE risk_ref ", " ORDER BY risk_ref, "  \
+                                                                           "id")
+#define SUB_ACTIONS_OF(which)                                                                      \
+    which("SELECT " SUB_ACTION_COLUMNS " FROM mitigation "                                         \
+          "JOIN sub_action ON sub_action.mitigation_id = mitigation.id "                           \
+          "WHERE mitigation.risk_ref ",                                                            \
+          " ORDER BY sub_action.mitigation_id, sub_action.position, sub_action.id")
 
 #define RISKS TOUCHES_RISKS
 #define ASSETS TOUCHES_ASSETS
 #define ACCOUNTS TOUCHES_ACCOUNTS
 
 const struct query queries[QUERIES] = {
-    /* SQLite: its catalogue */
+    /* Each engine's catalogue */
     [QUERY_META_EXISTS] = {"meta_exists",
                            "SELECT count(*) FROM sqlite_schema "
                            "WHERE type = 'table' AND name = 'meta'",
-                           READS},
+                           READS,
+                           .postgres = "SELECT count(*) FROM pg_catalog.pg_class "
+                                       "WHERE relname = 'meta' AND relkind IN ('r', 'p') "
+                                       "AND pg_catalog.pg_table_is_visible(oid)"},
     [QUERY_META_GET] = {"meta_get", "SELECT value FROM meta WHERE name = $1", READS},
     [QUERY_META_SET] = {"meta_set",
                         "INSERT INTO meta (name, value) VALUES ($1, $2) "
@@ -57,8 +78,9 @@ const struct query queries[QUERIES] = {
     [QUERY_COUNTER_ADD] = {"counter_add",
                            "UPDATE counter SET value = value + $2 WHERE name = $1 RETURNING value",
                            TOUCHES_NOTHING},
-    /* SQLite: the library's own check of the file */
-    [QUERY_INTEGRITY] = {"integrity", "PRAGMA integrity_check(20)", READS},
+    /* SQLite: the library's own check of the file. PostgreSQL's server looks after its own. */
+    [QUERY_INTEGRITY] = {"integrity", "PRAGMA integrity_check(20)", READS,
+                         .postgres = "SELECT 'ok'"},
 
     [QUERY_ACCOUNT_COUNT] = {"account_count", "SELECT count(*) FROM account", READS},
     [QUERY_ACCOUNT_BY_ID] = {"account_by_id",
@@ -117,7 +139,8 @@ const struct query queries[QUERIES] = {
                                    "SELECT " RISK_COLUMNS " FROM risk "
                                    "WHERE COALESCE(source, '') = $1 AND external_id = $2",
                                    READS},
-    [QUERY_RISKS_ALL] = {"risks_all", "SELECT " RISK_COLUMNS " FROM risk ORDER BY ref", READS},
+    [QUERY_RISKS_ALL] = {"risks_all", "SELECT " RISK_COLUMNS " FROM risk ORDER BY ref", READS,
+                         .streams = true},
     [QUERY_RISKS_TOP] = {"risks_top",
                          "SELECT " RISK_COLUMNS " FROM risk WHERE deleted_at IS NULL "
                          "AND status <> 'CLOSED' ORDER BY score DESC, id LIMIT $1",
@@ -156,14 +179,15 @@ const struct query queries[QUERIES] = {
                                 RISKS},
     [QUERY_RISK_TEXT_DELETE] = {"risk_text_delete", "DELETE FROM risk_text WHERE risk_ref = $1",
                                 RISKS},
-    /* SQLite: FTS5; deleting an entry takes the text that was inserted */
+    /* SQLite: FTS5; deleting an entry takes the text that was inserted. PostgreSQL's index of
+     * trigrams follows its table. */
     [QUERY_RISK_SEARCH_INSERT] = {"risk_search_insert",
                                   "INSERT INTO risk_search (rowid, search_text) VALUES ($1, $2)",
-                                  RISKS},
+                                  RISKS, .postgres = ""},
     [QUERY_RISK_SEARCH_DELETE] = {"risk_search_delete",
                                   "INSERT INTO risk_search (risk_search, rowid, search_text) "
                                   "VALUES ('delete', $1, $2)",
-                                  RISKS},
+                                  RISKS, .postgres = ""},
     [QUERY_LABEL_INSERT] = {"label_insert",
                             "INSERT INTO risk_label (kind, label, risk_ref) VALUES ($1, $2, $3)",
                             RISKS},
@@ -173,13 +197,10 @@ const struct query queries[QUERIES] = {
                            READS},
     [QUERY_ASSET_BY_NAME] = {"asset_by_name",
                              "SELECT " ASSET_COLUMNS " FROM asset WHERE name_fold = $1", READS},
-    [QUERY_ASSETS_ALL] = {"assets_all", "SELECT " ASSET_COLUMNS " FROM asset ORDER BY id", READS},
-    [QUERY_ASSETS_OF_RISKS] = {"assets_of_risks",
-                               "SELECT " ASSET_COLUMNS ", risk_asset.risk_ref FROM risk_asset "
-                               "JOIN asset ON asset.id = risk_asset.asset_id "
-                               "WHERE risk_asset.risk_ref " IN_REFS
-                               " ORDER BY risk_asset.risk_ref, asset.name_fold",
-                               READS},
+    [QUERY_ASSETS_ALL] = {"assets_all", "SELECT " ASSET_COLUMNS " FROM asset ORDER BY id", READS,
+                          .streams = true},
+    [QUERY_ASSETS_OF_RISKS] = {"assets_of_risks", ASSETS_OF(OF_REFS)},
+    [QUERY_ASSETS_OF_RISK] = {"assets_of_risk", ASSETS_OF(OF_ID)},
     [QUERY_ASSET_INSERT] = {"asset_insert",
                             "INSERT INTO asset (id, name, type, criticality, owner, external_id, "
                             "risk_count, created_by, created_at, updated_at, version, name_fold) "
@@ -204,10 +225,8 @@ const struct query queries[QUERIES] = {
     [QUERY_MITIGATION_BY_ID] = {"mitigation_by_id",
                                 "SELECT " MITIGATION_COLUMNS " FROM mitigation WHERE id = $1",
                                 READS},
-    [QUERY_MITIGATIONS_OF_RISKS] = {"mitigations_of_risks",
-                                    "SELECT " MITIGATION_COLUMNS " FROM mitigation "
-                                    "WHERE risk_ref " IN_REFS " ORDER BY risk_ref, id",
-                                    READS},
+    [QUERY_MITIGATIONS_OF_RISKS] = {"mitigations_of_risks", MITIGATIONS_OF(OF_REFS)},
+    [QUERY_MITIGATIONS_OF_RISK] = {"mitigations_of_risk", MITIGATIONS_OF(OF_ID)},
     [QUERY_MITIGATION_INSERT] = {"mitigation_insert",
                                  "INSERT INTO mitigation (id, risk_id, title, description, "
                                  "assignee, status, progress, due_date, cost, mitigation_time, "
@@ -225,13 +244,8 @@ const struct query queries[QUERIES] = {
                                  RISKS},
     [QUERY_MITIGATIONS_HIDE] = {"mitigations_hide",
                                 "UPDATE mitigation SET hidden = $2 WHERE risk_ref = $1", RISKS},
-    [QUERY_SUB_ACTIONS_OF_RISKS] = {"sub_actions_of_risks",
-                                    "SELECT " SUB_ACTION_COLUMNS " FROM mitigation "
-                                    "JOIN sub_action ON sub_action.mitigation_id = mitigation.id "
-                                    "WHERE mitigation.risk_ref " IN_REFS
-                                    " ORDER BY sub_action.mitigation_id, sub_action.position, "
-                                    "sub_action.id",
-                                    READS},
+    [QUERY_SUB_ACTIONS_OF_RISKS] = {"sub_actions_of_risks", SUB_ACTIONS_OF(OF_REFS)},
+    [QUERY_SUB_ACTIONS_OF_RISK] = {"sub_actions_of_risk", SUB_ACTIONS_OF(OF_ID)},
     [QUERY_SUB_ACTION_BY_ID] = {"sub_action_by_id",
                                 "SELECT " SUB_ACTION_COLUMNS " FROM sub_action WHERE id = $1",
                                 READS},
@@ -260,7 +274,7 @@ const struct query queries[QUERIES] = {
     [QUERY_HISTORY_FIGURES] = {"history_figures",
                                "SELECT risk_ref, at, score, status, deleted FROM risk_history "
                                "ORDER BY risk_ref, seq",
-                               READS},
+                               READS, .streams = true},
 
     [QUERY_TALLY_ALL] = {"tally_all",
                          "SELECT impact, probability, level, status, count, score_sum "
@@ -282,14 +296,15 @@ const struct query queries[QUERIES] = {
                     "WHERE day < $1), $1) ORDER BY day",
                     READS},
     /* A day begins as the one before it ended. */
-    [QUERY_DAY_OPEN] = {"day_open",
-                        "INSERT INTO day_figure (day, critical, high, medium, low, score_sum) "
-                        "SELECT $1, COALESCE(MAX(critical), 0), COALESCE(MAX(high), 0), "
-                        "COALESCE(MAX(medium), 0), COALESCE(MAX(low), 0), "
-                        "COALESCE(MAX(score_sum), 0) FROM day_figure WHERE day = "
-                        "(SELECT MAX(day) FROM day_figure WHERE day < $1) "
-                        "ON CONFLICT (day) DO NOTHING",
-                        RISKS},
+    [QUERY_DAY_OPEN] =
+        {"day_open",
+         "INSERT INTO day_figure (day, critical, high, medium, low, score_sum) "
+         "SELECT CAST($1 AS BIGINT), COALESCE(MAX(critical), 0), COALESCE(MAX(high), 0), "
+         "COALESCE(MAX(medium), 0), COALESCE(MAX(low), 0), "
+         "COALESCE(MAX(score_sum), 0) FROM day_figure WHERE day = "
+         "(SELECT MAX(day) FROM day_figure WHERE day < $1) "
+         "ON CONFLICT (day) DO NOTHING",
+         RISKS},
     /* Later days too: the clock may have been set back. */
     [QUERY_DAY_ADD] = {"day_add",
                        "UPDATE day_figure SET critical = critical + $2, high = high + $3, "
@@ -323,8 +338,9 @@ const struct query queries[QUERIES] = {
     [QUERY_MITIGATION_TALLY_CLEAR] = {"mitigation_tally_clear", "DELETE FROM mitigation_tally",
                                       RISKS},
 
-    /* SQLite: rows that refer to nothing */
-    [QUERY_CHECK_REFERENCES] = {"check_references", "PRAGMA foreign_key_check", READS},
+    /* SQLite: rows that refer to nothing. PostgreSQL has none. */
+    [QUERY_CHECK_REFERENCES] = {"check_references", "PRAGMA foreign_key_check", READS,
+                                .postgres = ""},
     [QUERY_CHECK_ORPHANS] = {"check_orphans",
                              "SELECT risk_ref FROM risk_text WHERE risk_ref NOT IN "
                              "(SELECT ref FROM risk) UNION SELECT risk_ref FROM risk_label "
@@ -340,7 +356,7 @@ const struct query queries[QUERIES] = {
                            "LEFT JOIN risk_asset ON risk_asset.risk_ref = risk.ref "
                            "LEFT JOIN asset ON asset.id = risk_asset.asset_id "
                            "GROUP BY risk.ref ORDER BY risk.ref",
-                           READS},
+                           READS, .streams = true},
     /* Each row of the following is a difference, unless a comment says otherwise. */
     [QUERY_CHECK_ASSET_COUNTS] = {"check_asset_counts",
                                   "SELECT asset.name, asset.risk_count, counted.risks FROM asset "
@@ -357,7 +373,7 @@ const struct query queries[QUERIES] = {
                             "risk_label.label, risk.deleted_at FROM risk "
                             "LEFT JOIN risk_label ON risk_label.risk_ref = risk.ref "
                             "ORDER BY risk.ref",
-                            READS},
+                            READS, .streams = true},
     [QUERY_CHECK_MITIGATIONS] = {"check_mitigations",
                                  "SELECT mitigation.id FROM mitigation "
                                  "JOIN risk ON risk.ref = mitigation.risk_ref "
@@ -382,12 +398,13 @@ const struct query queries[QUERIES] = {
                            "SELECT ref, title, description, external_id, title_fold, "
                            "search_text, deleted_at FROM risk "
                            "LEFT JOIN risk_text ON risk_ref = ref ORDER BY ref",
-                           READS},
-    /* SQLite: FTS5; $1 is a trigram that every search_text has */
+                           READS, .streams = true},
+    /* SQLite: FTS5; $1 is a trigram that every search_text has. On PostgreSQL what is searched is
+     * the table itself. */
     [QUERY_CHECK_SEARCH] = {"check_search",
                             "SELECT ref FROM risk WHERE (deleted_at IS NULL) <> (ref IN "
                             "(SELECT rowid FROM risk_search WHERE risk_search MATCH $1))",
-                            READS},
+                            READS, .postgres = ""},
 
     [QUERY_BASELINE_GET] = {"baseline_get",
                             "SELECT risk_ref, members FROM import_baseline "

@@ -19,25 +19,29 @@ static void read_risk(const struct db_rows *rows, int first, struct arena *arena
     risk->deleted_at = db_int(rows, first + (int)risk_table.count);
 }
 
-static enum status select_one(struct db *db, enum query_id query, const struct db_value *params,
-                              size_t count, struct arena *arena, struct risk *ret_risk,
-                              struct err *err)
+static enum status read_one(struct db_rows *rows, struct arena *arena, struct risk *ret_risk,
+                            struct err *err)
 {
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, &queries[query], params, count, &rows, err);
-    if (status != OK)
-        return status;
     struct risk risk;
-    bool found = db_next(&rows);
+    bool found = db_next(rows);
     if (found)
-        read_risk(&rows, 0, arena, &risk);
-    status = db_end(&rows, err);
+        read_risk(rows, 0, arena, &risk);
+    enum status status = db_end(rows, err);
     if (status != OK)
         return status;
     if (!found)
         return err_set(err, NOT_FOUND, NULL, "there is no such risk");
     *ret_risk = risk;
     return OK;
+}
+
+static enum status select_one(struct db *db, enum query_id query, const struct db_value *params,
+                              size_t count, struct arena *arena, struct risk *ret_risk,
+                              struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, &queries[query], params, count, &rows, err);
+    return status == OK ? read_one(&rows, arena, ret_risk, err) : status;
 }
 
 enum status risk_store_get_ref(struct db *db, int64_t ref, struct arena *arena,
@@ -87,8 +91,8 @@ static enum status insert_labels(struct db *db, const char *kind, struct texts l
 {
     for (size_t i = 0; i < labels.count; i++) {
         enum status status =
-            db_exec(db, &queries[QUERY_LABEL_INSERT],
-                    DB_PARAMS(DB_TEXT(kind), DB_TEXT(labels.items[i]), DB_INT(ref)), NULL, err);
+            db_queue(db, &queries[QUERY_LABEL_INSERT],
+                     DB_PARAMS(DB_TEXT(kind), DB_TEXT(labels.items[i]), DB_INT(ref)), err);
         if (status != OK)
             return status;
     }
@@ -99,21 +103,21 @@ static enum status insert_labels(struct db *db, const char *kind, struct texts l
 
 static enum status insert_text(struct db *db, int64_t ref, const char *text, struct err *err)
 {
-    enum status status = db_exec(db, &queries[QUERY_RISK_TEXT_INSERT],
-                                 DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
+    enum status status =
+        db_queue(db, &queries[QUERY_RISK_TEXT_INSERT], DB_PARAMS(DB_INT(ref), DB_TEXT(text)), err);
     if (status == OK)
-        status = db_exec(db, &queries[QUERY_RISK_SEARCH_INSERT],
-                         DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
+        status = db_queue(db, &queries[QUERY_RISK_SEARCH_INSERT],
+                          DB_PARAMS(DB_INT(ref), DB_TEXT(text)), err);
     return status;
 }
 
 static enum status delete_text(struct db *db, int64_t ref, const char *text, struct err *err)
 {
     enum status status =
-        db_exec(db, &queries[QUERY_RISK_TEXT_DELETE], DB_PARAMS(DB_INT(ref)), NULL, err);
+        db_queue(db, &queries[QUERY_RISK_TEXT_DELETE], DB_PARAMS(DB_INT(ref)), err);
     if (status == OK)
-        status = db_exec(db, &queries[QUERY_RISK_SEARCH_DELETE],
-                         DB_PARAMS(DB_INT(ref), DB_TEXT(text)), NULL, err);
+        status = db_queue(db, &queries[QUERY_RISK_SEARCH_DELETE],
+                          DB_PARAMS(DB_INT(ref), DB_TEXT(text)), err);
     return status;
 }
 
@@ -183,8 +187,7 @@ static enum status index_labels(struct db *db, const struct risk *before, const 
         texts_equal(before->frameworks, after->frameworks))
         return OK;
     if (had)
-        status =
-            db_exec(db, &queries[QUERY_LABELS_DELETE], DB_PARAMS(DB_INT(after->ref)), NULL, err);
+        status = db_queue(db, &queries[QUERY_LABELS_DELETE], DB_PARAMS(DB_INT(after->ref)), err);
     if (status == OK && has)
         status = insert_labels(db, "tag", after->tags, after->ref, err);
     if (status == OK && has)
@@ -233,14 +236,14 @@ enum status risk_store_update(struct db *db, const struct risk *before, const st
 
 enum status risk_store_link(struct db *db, int64_t ref, const char *asset_id, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_LINK_INSERT], DB_PARAMS(DB_INT(ref), DB_TEXT(asset_id)), NULL,
-                   err);
+    return db_queue(db, &queries[QUERY_LINK_INSERT], DB_PARAMS(DB_INT(ref), DB_TEXT(asset_id)),
+                    err);
 }
 
 enum status risk_store_unlink(struct db *db, int64_t ref, const char *asset_id, struct err *err)
 {
-    return db_exec(db, &queries[QUERY_LINK_DELETE], DB_PARAMS(DB_INT(ref), DB_TEXT(asset_id)), NULL,
-                   err);
+    return db_queue(db, &queries[QUERY_LINK_DELETE], DB_PARAMS(DB_INT(ref), DB_TEXT(asset_id)),
+                    err);
 }
 
 /* Children of several risks come in one statement, ordered by their parent; they are gathered and
@@ -258,19 +261,14 @@ static struct risk_page *page_of(struct risk_page *pages, size_t count, int64_t 
     return NULL;
 }
 
-static enum status fill_assets(struct db *db, const char *refs, struct risk_page *pages,
-                               size_t count, struct arena *arena, struct err *err)
+static enum status fill_assets(struct db_rows *rows, struct risk_page *pages, size_t count,
+                               struct arena *arena, struct err *err)
 {
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(db, &queries[QUERY_ASSETS_OF_RISKS], DB_PARAMS(DB_TEXT(refs)), &rows, err);
-    if (status != OK)
-        return status;
     struct gathered all = {.item_size = sizeof(struct linked_asset), .arena = arena};
-    while (db_next(&rows)) {
+    while (db_next(rows)) {
         struct linked_asset *linked = gather(&all);
-        db_read_record(&rows, 0, &asset_table, arena, &linked->asset);
-        linked->risk_ref = db_int(&rows, (int)asset_table.count);
+        db_read_record(rows, 0, &asset_table, arena, &linked->asset);
+        linked->risk_ref = db_int(rows, (int)asset_table.count);
     }
     const struct linked_asset *items = all.items;
     for (size_t i = 0, end; i < all.count; i = end) {
@@ -282,20 +280,15 @@ static enum status fill_assets(struct db *db, const char *refs, struct risk_page
         for (size_t k = i; k < end; k++)
             page->assets[k - i] = items[k].asset;
     }
-    return db_end(&rows, err);
+    return db_end(rows, err);
 }
 
-static enum status fill_mitigations(struct db *db, const char *refs, struct risk_page *pages,
-                                    size_t count, struct gathered *all, struct err *err)
+static enum status fill_mitigations(struct db_rows *rows, struct risk_page *pages, size_t count,
+                                    struct gathered *all, struct err *err)
 {
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(db, &queries[QUERY_MITIGATIONS_OF_RISKS], DB_PARAMS(DB_TEXT(refs)), &rows, err);
-    if (status != OK)
-        return status;
-    while (db_next(&rows)) {
+    while (db_next(rows)) {
         struct mitigation_page *page = gather(all);
-        mitigation_store_read(&rows, 0, all->arena, &page->mitigation);
+        mitigation_store_read(rows, 0, all->arena, &page->mitigation);
     }
     struct mitigation_page *items = all->items;
     for (size_t i = 0; i < all->count; i++) {
@@ -303,7 +296,7 @@ static enum status fill_mitigations(struct db *db, const char *refs, struct risk
         if (page->mitigation_count++ == 0)
             page->mitigations = &items[i];
     }
-    return db_end(&rows, err);
+    return db_end(rows, err);
 }
 
 static struct mitigation_page *mitigation_of(struct gathered *all, const char *id)
@@ -315,21 +308,16 @@ static struct mitigation_page *mitigation_of(struct gathered *all, const char *i
     return NULL;
 }
 
-static enum status fill_sub_actions(struct db *db, const char *refs, struct gathered *mitigations,
+static enum status fill_sub_actions(struct db_rows *rows, struct gathered *mitigations,
                                     struct err *err)
 {
     struct arena *arena = mitigations->arena;
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(db, &queries[QUERY_SUB_ACTIONS_OF_RISKS], DB_PARAMS(DB_TEXT(refs)), &rows, err);
-    if (status != OK)
-        return status;
     struct gathered all = {.item_size = sizeof(struct sub_action), .arena = arena};
-    while (db_next(&rows)) {
+    while (db_next(rows)) {
         struct sub_action *sub_action = gather(&all);
-        db_read_record(&rows, 0, &sub_action_table, arena, sub_action);
-        sub_action->mitigation_id = db_text_copy(&rows, (int)sub_action_table.count, arena);
-        sub_action->position = db_int(&rows, (int)sub_action_table.count + 1);
+        db_read_record(rows, 0, &sub_action_table, arena, sub_action);
+        sub_action->mitigation_id = db_text_copy(rows, (int)sub_action_table.count, arena);
+        sub_action->position = db_int(rows, (int)sub_action_table.count + 1);
     }
     struct sub_action *items = all.items;
     for (size_t i = 0, end; i < all.count; i = end) {
@@ -343,35 +331,82 @@ static enum status fill_sub_actions(struct db *db, const char *refs, struct gath
             page->sub_action_count = end - i;
         }
     }
-    return db_end(&rows, err);
+    return db_end(rows, err);
 }
+
+/* All that hangs on risks is asked for before any of it is read: one round trip. */
+struct children {
+    struct db_rows assets, mitigations, sub_actions;
+};
+
+static void children_release(struct children *children)
+{
+    db_rows_release(&children->assets);
+    db_rows_release(&children->mitigations);
+    db_rows_release(&children->sub_actions);
+}
+#define AUTO_CHILDREN CLEANUP(children_release)
+
+static enum status select_children(struct db *db, const enum query_id ids[3], const char *which,
+                                   struct children *ret_children, struct err *err)
+{
+    struct db_rows *const rows[] = {&ret_children->assets, &ret_children->mitigations,
+                                    &ret_children->sub_actions};
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < COUNT_OF(rows); i++)
+        status = db_select(db, &queries[ids[i]], DB_PARAMS(DB_TEXT(which)), rows[i], err);
+    return status;
+}
+
+static enum status read_children(struct children *children, struct risk_page *pages, size_t count,
+                                 struct arena *arena, struct err *err)
+{
+    struct gathered mitigations = {.item_size = sizeof(struct mitigation_page), .arena = arena};
+    enum status status = fill_assets(&children->assets, pages, count, arena, err);
+    if (status == OK)
+        status = fill_mitigations(&children->mitigations, pages, count, &mitigations, err);
+    if (status == OK)
+        status = fill_sub_actions(&children->sub_actions, &mitigations, err);
+    return status;
+}
+
+static const enum query_id of_risks[] = {QUERY_ASSETS_OF_RISKS, QUERY_MITIGATIONS_OF_RISKS,
+                                         QUERY_SUB_ACTIONS_OF_RISKS};
+static const enum query_id of_risk[] = {QUERY_ASSETS_OF_RISK, QUERY_MITIGATIONS_OF_RISK,
+                                        QUERY_SUB_ACTIONS_OF_RISK};
 
 enum status risk_store_fill(struct db *db, struct risk_page *pages, size_t count,
                             struct arena *arena, struct err *err)
 {
     AUTO_BUF struct buf refs;
+    AUTO_CHILDREN struct children children = {0};
     buf_init(&refs, 32 * (count + 1));
     for (size_t i = 0; i < count; i++)
         buf_printf(&refs, "%s%" PRId64, i ? "," : "[", pages[i].risk.ref);
     buf_puts(&refs, count ? "]" : "[]");
-
-    enum status status = fill_assets(db, refs.data, pages, count, arena, err);
-    if (status != OK)
-        return status;
-    struct gathered mitigations = {.item_size = sizeof(struct mitigation_page), .arena = arena};
-    status = fill_mitigations(db, refs.data, pages, count, &mitigations, err);
-    if (status != OK)
-        return status;
-    return fill_sub_actions(db, refs.data, &mitigations, err);
+    enum status status = select_children(db, of_risks, refs.data, &children, err);
+    if (status == OK)
+        status = read_children(&children, pages, count, arena, err);
+    return status;
 }
 
 enum status risk_store_page(struct db *db, const char *id_or_ref, struct arena *arena,
                             struct risk_page *ret_page, struct err *err)
 {
+    int64_t ref = risk_ref_parse(id_or_ref);
     struct risk_page page = {0};
-    enum status status = risk_store_get(db, id_or_ref, arena, &page.risk, err);
+    AUTO_ROWS struct db_rows rows = {0};
+    AUTO_CHILDREN struct children children = {0};
+    enum status status = db_select(db, &queries[ref ? QUERY_RISK_BY_REF : QUERY_RISK_BY_ID],
+                                   DB_PARAMS(ref ? DB_INT(ref) : DB_TEXT(id_or_ref)), &rows, err);
     if (status == OK)
-        status = risk_store_fill(db, &page, 1, arena, err);
+        status = select_children(db, ref ? of_risks : of_risk,
+                                 ref ? arena_format(arena, "[%" PRId64 "]", ref) : id_or_ref,
+                                 &children, err);
+    if (status == OK)
+        status = read_one(&rows, arena, &page.risk, err);
+    if (status == OK)
+        status = read_children(&children, &page, 1, arena, err);
     if (status == OK)
         *ret_page = page;
     return status;

@@ -75,3 +75,17 @@ struct search search_parse(const char *folded, struct arena *arena)
     search.trigrams = arena_strdup(arena, match.data);
     return search;
 }
+
+char *search_pattern(const char *word, struct arena *arena)
+{
+    char *pattern = arena_alloc(arena, 2 * strlen(word) + 3), *end = pattern;
+    *end++ = '%';
+    for (; *word; word++) {
+        if (strchr("%_\\", *word))
+            *end++ = '\\';
+        *end++ = *word;
+    }
+    *end++ = '%';
+    *end = '\0';
+    return pattern;
+}

@@ -20,4 +20,7 @@ struct search {
 /** `folded` is not empty and comes from text_fold(). */
 struct search search_parse(const char *folded, struct arena *arena);
 
+/** For LIKE: the word, anywhere. */
+char *search_pattern(const char *word, struct arena *arena);
+
 #endif

@@ -230,6 +230,7 @@ static void load_once(struct load *load, struct cache_flight *flight, struct cac
     int64_t began_ms = clock_monotonic_ms();
     fixture->load = load;
     assert_int_equal(db_begin_read(db, &err), OK);
+    assert_int_equal(db_settle(db, &err), OK);
     fixture->load = NULL;
     memcpy(landing->vector.of, db_generations(db), SCOPES * sizeof *landing->vector.of);
     landing->value = cache_found_at(flight, began_ms, &landing->vector);

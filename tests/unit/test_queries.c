@@ -153,7 +153,7 @@ static void check_list(struct store_fixture *store, struct list_request *request
 {
     const char *log = strcmp(request->spec->row, "seq") == 0 ? request->spec->table : NULL;
     for (int form = 0; form <= 2; form++) {
-        struct query query = list_page_query(request, form, &store->arena);
+        struct query query = list_page_query(request, DIALECT_SQLITE, form, &store->arena);
         /* The outer SELECT orders the rows of one page again. */
         char *inner = arena_strdup(&store->arena, strstr(query.sql, " IN (SELECT") + 5);
         char *end = strstr(inner, " OFFSET $");
@@ -164,7 +164,7 @@ static void check_list(struct store_fixture *store, struct list_request *request
         if (bad)
             fail_msg("%s\n%s", query.sql, bad);
     }
-    struct query count = list_count_query(request, &store->arena);
+    struct query count = list_count_query(request, DIALECT_SQLITE, &store->arena);
     const char *bad = bad_step(store, count.sql, log, false);
     if (bad)
         fail_msg("%s\n%s", count.sql, bad);
