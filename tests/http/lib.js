@@ -17,17 +17,22 @@
  * The server gets a fresh folder, free ports and no setting from the outside. When the test ends it
  * is stopped, must exit with code 0 and must not have printed a sanitizer's report. A file whose
  * tests can share a server starts it in one `test` and makes the cases its subtests (`await t.test`).
+ *
+ * All of them run with both engines: OPENRISK_TEST_ENGINE=postgres node tests/http/risks.test.js. A file
+ * that is about one engine says so by its name: sqlite_….test.js, postgres_….test.js (see tests/run.js).
  */
 'use strict';
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const zlib = require('node:zlib');
+
+const { sharedPostgres } = require('../tools/postgres');
 
 const ROOT = path.resolve(__dirname, '../..');
 const ADMIN = { email: 'admin@example.org', password: 'correct horse battery staple' };
@@ -38,6 +43,16 @@ const SANITIZER_REPORT = /(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitize
 
 /** Is this the run that takes its time (`script/test --full`)? */
 const FULL = process.env.OPENRISK_TEST_FULL === '1';
+
+/** The engine that servers of tests have: "sqlite" or "postgres". */
+const ENGINE = process.env.OPENRISK_TEST_ENGINE || 'sqlite';
+
+/** What SQLite answers to one statement, as psql prints it. Python's is there wherever Meson is. */
+const ASK_SQLITE = `
+import sqlite3, sys
+for row in sqlite3.connect("file:" + sys.argv[1] + "?mode=rw", uri=True, isolation_level=None, timeout=10).execute(sys.argv[2]):
+    print("|".join("" if cell is None else str(cell) for cell in row))
+`;
 
 /** The program under test. */
 function binary() {
@@ -208,14 +223,14 @@ class Client {
 }
 
 class Server {
-    constructor(folder, { env, args = [], program } = {}) {
+    constructor(folder, databaseUrl, { env, args = [], program }) {
         this.folder = folder;
         this.args = args;
         this.program = program;
         this.env = {
             OPENRISK_LISTEN: '127.0.0.1:0',
             OPENRISK_OPS_LISTEN: '127.0.0.1:0',
-            DATABASE_URL: `sqlite:${path.join(folder, 'openrisk.db')}`,
+            DATABASE_URL: databaseUrl,
             INITIAL_ADMIN_EMAIL: ADMIN.email,
             INITIAL_ADMIN_PASSWORD: ADMIN.password,
             ...env,
@@ -299,6 +314,35 @@ class Server {
         return result;
     }
 
+    /**
+     * What its database answers to one statement of SQL: a line per row, its columns between `|`. The
+     * program does not know of what is written so, and SQLite refuses it while the program writes.
+     */
+    async sql(statement) {
+        const url = this.env.DATABASE_URL;
+        if (isPostgres(url)) {
+            return (await sharedPostgres()).query(url, statement);
+        }
+        const args = ['-c', ASK_SQLITE, url.slice('sqlite:'.length), statement];
+        return execFileSync('python3', args, { encoding: 'utf8' }).trimEnd();
+    }
+
+    /** The URL of a copy of its database as it is now, which goes when test `t` ends. */
+    async copyDatabase(t) {
+        const url = this.env.DATABASE_URL;
+        if (isPostgres(url)) {
+            const cluster = await sharedPostgres();
+            const copy = await cluster.copyDatabase(url);
+            t.after(() => cluster.dropDatabase(copy));
+            return copy;
+        }
+        const folder = temporaryFolder();
+        t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+        const { code, stderr } = await this.cli(['backup', path.join(folder, 'copy.db')]);
+        assert.strictEqual(code, 0, stderr);
+        return `sqlite:${path.join(folder, 'copy.db')}`;
+    }
+
     /** Wait until the server has read the generations of its database once more. */
     async look() {
         const began = Date.now();
@@ -360,19 +404,33 @@ class Server {
     }
 }
 
+function isPostgres(url) {
+    return /^postgres(ql)?:/.test(url);
+}
+
+/** The URL of a new database; one of SQLite is in the folder, and goes with it. */
+async function createDatabase(folder, engine) {
+    return engine === 'postgres' ? (await sharedPostgres()).createDatabase() : `sqlite:${path.join(folder, 'openrisk.db')}`;
+}
+
 /**
  * A server with a new database, stopped and cleared away when test `t` ends. `args`: of `serve`;
  * `program`: instead of the one that all tests are for, such as tests/tools/twin.c, which serves the
- * same database once more at `plainUrl`.
+ * same database once more at `plainUrl`; `engine`: instead of the one of this run. A DATABASE_URL in
+ * `env` is that of the test, which clears it away itself.
  */
-async function startServer(t, options) {
+async function startServer(t, { engine = ENGINE, ...options } = {}) {
     const folder = temporaryFolder();
-    const server = new Server(folder, options);
+    const own = options.env && options.env.DATABASE_URL ? undefined : await createDatabase(folder, engine);
+    const server = new Server(folder, own, options);
     t.after(async () => {
         if (server.running) {
             await server.stop();
         }
         fs.rmSync(folder, { recursive: true, force: true });
+        if (own && isPostgres(own)) {
+            await (await sharedPostgres()).dropDatabase(own);
+        }
     });
     await server.start();
     return server;
@@ -393,4 +451,4 @@ async function cli(args, { program = binary(), input, env, cwd, limitMs = 60000 
     }
 }
 
-module.exports = { ADMIN, FULL, ROOT, Client, binary, cli, inTime, launch, startServer, temporaryFolder, waitFor };
+module.exports = { ADMIN, ENGINE, FULL, ROOT, Client, binary, cli, inTime, launch, startServer, temporaryFolder, waitFor };

@@ -117,7 +117,8 @@ async function waitFor(condition, what, limitMs) {
 
 /** The settings by which PostgreSQL's programs find a database: unlike arguments, nobody else sees them. */
 function environmentFor(url) {
-    const { hostname, port, username, password, pathname } = new URL(url);
+    const { protocol, hostname, port, username, password, pathname } = new URL(url);
+    assert.ok(protocol === 'postgres:' && hostname !== '', `${url} is no URL of a server`); // Else libpq looks for one.
     return {
         PATH: process.env.PATH,
         LC_ALL: 'C.UTF-8',
@@ -128,6 +129,26 @@ function environmentFor(url) {
         PGDATABASE: decodeURIComponent(pathname.slice(1)),
         PGCONNECT_TIMEOUT: '10',
     };
+}
+
+/** Run a client of PostgreSQL on the database of `url`: what it prints. */
+function runClient(program, args, url, input = '') {
+    const child = spawn(programPath(program), args, { env: environmentFor(url), stdio: ['pipe', 'pipe', 'pipe'] });
+    let [output, errors] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
+    child.stdin.on('error', () => {}); // It may have ended already, for want of a server.
+    child.stdin.end(input);
+    return new Promise((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', (code) => {
+            if (code === 0) {
+                resolve(output);
+            } else {
+                reject(new Error(`${program} ${input.slice(0, 200)}: ${errors}`));
+            }
+        });
+    });
 }
 
 /** The databases of a cluster. `url`: that of one of its superusers, in the database `postgres`. */
@@ -150,19 +171,16 @@ class Postgres {
         await this.query(this.url, `DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
     }
 
+    /** A new database with what is in that of `url` now, also while someone uses it. */
+    async copyDatabase(url) {
+        const copy = await this.createDatabase();
+        await this.query(copy, await runClient('pg_dump', ['--no-owner'], url));
+        return copy;
+    }
+
     /** What psql prints for `sql`: a line per row, its columns between `|`. */
-    query(url, sql) {
-        const args = ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-f', '-'];
-        const child = spawn(programPath('psql'), args, { env: environmentFor(url), stdio: ['pipe', 'pipe', 'pipe'] });
-        let [output, errors] = ['', ''];
-        child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
-        child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
-        child.stdin.on('error', () => {}); // It may have ended already, for want of a server.
-        child.stdin.end(`${sql}\n`);
-        return new Promise((resolve, reject) => {
-            child.on('error', reject);
-            child.on('close', (code) => (code === 0 ? resolve(output.trimEnd()) : reject(new Error(`${sql}: ${errors}`))));
-        });
+    async query(url, sql) {
+        return (await runClient('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-f', '-'], url, `${sql}\n`)).trimEnd();
     }
 }
 

@@ -35,6 +35,15 @@ test('a cluster', async (t) => {
         await cluster.dropDatabase(other);
     });
 
+    await t.test('copies a database as it is', async () => {
+        const one = await cluster.createDatabase();
+        await cluster.query(one, "CREATE TABLE t (x text); INSERT INTO t VALUES ('it''s'), (NULL)");
+        const copy = await cluster.copyDatabase(one);
+        await cluster.query(one, 'DELETE FROM t');
+        assert.strictEqual(await cluster.query(copy, 'SELECT * FROM t'), "it's");
+        assert.strictEqual(await cluster.query(copy, 'SELECT count(*) FROM t'), '2');
+    });
+
     await t.test('loses nothing by SIGKILL and comes back on the same port; a restart is told to clients', async () => {
         const url = await cluster.createDatabase();
         await cluster.query(url, 'CREATE TABLE t (x integer)');
