@@ -1,7 +1,12 @@
 /**
  * Runs all tests and counts their cases: unit tests and fuzz replays by Meson, in each build folder,
- * then the files tests/…/*.test.js by node's runner, against the program built with sanitizers; with
- * --full those over HTTP once more against the one built with ThreadSanitizer.
+ * then the files tests/…/*.test.js by node's runner, against the program built with sanitizers; those
+ * over HTTP with SQLite and once more with PostgreSQL ("postgres tests/http/…"); with --full both also
+ * against the one built with ThreadSanitizer.
+ *
+ * A file that is about one engine says so by its name, tests/http/sqlite_….test.js or
+ * tests/http/postgres_….test.js, and runs with that one only. One PostgreSQL is started for all of
+ * them, if a selected test needs it; its URL is in OPENRISK_TEST_POSTGRES.
  * Called by script/test, which builds before.
  *   node tests/run.js [--full] [PATTERN …]
  */
@@ -11,6 +16,8 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+
+const { startPostgres } = require('./tools/postgres');
 
 const ROOT = path.resolve(__dirname, '..');
 const FULL = process.argv.includes('--full');
@@ -23,6 +30,7 @@ const ENVIRONMENT = {
     UBSAN_OPTIONS: 'print_stacktrace=1',
     TSAN_OPTIONS: `second_deadlock_stack=1:suppressions=${ROOT}/tests/tsan.supp`,
     OPENRISK_TEST_FULL: FULL ? '1' : '',
+    OPENRISK_TEST_ENGINE: 'sqlite',
     OPENRISK_BINARY: path.join(ROOT, 'build-asan/openrisk'),
 };
 const FOLDERS = FULL ? ['build', 'build-asan', 'build-clang', 'build-tsan'] : ['build', 'build-asan'];
@@ -138,10 +146,19 @@ function run(command, args, limitMs, env = ENVIRONMENT) {
     });
 }
 
-async function runMeson(folder) {
+/** The tests that Meson knows in a build folder. */
+function mesonTests(folder) {
     const known = JSON.parse(fs.readFileSync(path.join(ROOT, folder, 'meson-info/intro-tests.json'), 'utf8'));
-    const tests = known.filter((test) => folder !== 'build-tsan' || test.suite.some((suite) => suite.endsWith(':unit')));
-    if (!tests.some((test) => test.suite.some((suite) => suite.endsWith(':unit')))) {
+    return known.filter((test) => folder !== 'build-tsan' || isUnit(test));
+}
+
+function isUnit(test) {
+    return test.suite.some((suite) => suite.endsWith(':unit'));
+}
+
+async function runMeson(folder) {
+    const tests = mesonTests(folder);
+    if (!tests.some(isUnit)) {
         report(`${folder}: no unit tests`, { passed: 0, failed: 1, skipped: 0 }, 0, 'Was it set up without cmocka?');
     }
     const names = tests.map((test) => test.name).filter((name) => wanted(`${folder}/${name}`));
@@ -173,29 +190,77 @@ function nodeTests(folder) {
         .sort();
 }
 
-/** The files of node tests, as many at a time as there are processors. `prefix` is for the report. */
-async function runNode(folder, prefix, env) {
-    const files = nodeTests(folder).filter((file) => wanted(`${prefix}${file}`));
+/** What node runs: the files of `folder` with an engine and settings; `prefix` is for the report. */
+function nodeRuns() {
+    const runs = [
+        { prefix: '', folder: 'tests', engine: 'sqlite' },
+        { prefix: 'postgres ', folder: 'tests/http', engine: 'postgres' },
+    ];
+    if (FULL) {
+        // Threads of the whole program, with the short counts.
+        const env = { OPENRISK_TEST_FULL: '', OPENRISK_BINARY: path.join(ROOT, 'build-tsan/openrisk') };
+        runs.push({ prefix: 'build-tsan ', folder: 'tests/http', engine: 'sqlite', env });
+        runs.push({ prefix: 'build-tsan postgres ', folder: 'tests/http', engine: 'postgres', env });
+    }
+    const isFor = (engine, file) => {
+        const [, only] = /^tests\/http\/(sqlite|postgres)_\w+\.test\.js$/.exec(file) || [];
+        return only === undefined || only === engine;
+    };
+    return runs.map((one) => ({
+        ...one,
+        files: nodeTests(one.folder).filter((file) => isFor(one.engine, file) && wanted(`${one.prefix}${file}`)),
+    }));
+}
+
+/** As many files at a time as there are processors. */
+async function runNode({ prefix, files, engine, env }) {
+    const left = [...files];
     const work = async () => {
-        while (files.length > 0) {
-            const file = files.shift();
+        while (left.length > 0) {
+            const file = left.shift();
             const began = Date.now();
-            const { code, output } = await run(process.execPath, ['--test-reporter=tap', file], FILE_LIMIT_MS, env);
+            const all = { ...ENVIRONMENT, OPENRISK_TEST_ENGINE: engine, ...env };
+            const { code, output } = await run(process.execPath, ['--test-reporter=tap', file], FILE_LIMIT_MS, all);
             report(`${prefix}${file}`, countTap(output, code === 0), (Date.now() - began) / 1000, output);
         }
     };
     await Promise.all(os.cpus().map(work));
 }
 
-async function main() {
-    for (const folder of FOLDERS) {
-        await runMeson(folder);
+/** Does a selected test need PostgreSQL? Those of faults choose their engine themselves. */
+function needsPostgres(runs) {
+    const units = FOLDERS.flatMap((folder) => mesonTests(folder).map((test) => `${folder}/${test.name}`).filter(wanted));
+    return units.some((name) => name.endsWith('_postgres'))
+        || runs.some(({ engine, files }) => files.some((file) => engine === 'postgres' || file.startsWith('tests/faults/')));
+}
+
+/** The cluster for all tests. Without it those that need one fail, each by itself. */
+async function providePostgres() {
+    try {
+        const cluster = await startPostgres();
+        ENVIRONMENT.OPENRISK_TEST_POSTGRES = cluster.url;
+        return cluster;
+    } catch (error) {
+        ENVIRONMENT.OPENRISK_TEST_POSTGRES = 'postgres://not.started@127.0.0.1:1/none';
+        report('PostgreSQL', { passed: 0, failed: 1, skipped: 0 }, 0, error.message);
+        return undefined;
     }
-    await runNode('tests', '', ENVIRONMENT);
-    if (FULL) {
-        // Threads of the whole program, with the short counts.
-        const program = path.join(ROOT, 'build-tsan/openrisk');
-        await runNode('tests/http', 'build-tsan ', { ...ENVIRONMENT, OPENRISK_TEST_FULL: '', OPENRISK_BINARY: program });
+}
+
+async function main() {
+    const runs = nodeRuns();
+    const cluster = needsPostgres(runs) ? await providePostgres() : undefined;
+    try {
+        for (const folder of FOLDERS) {
+            await runMeson(folder);
+        }
+        for (const one of runs) {
+            await runNode(one);
+        }
+    } finally {
+        if (cluster) {
+            await cluster.stop();
+        }
     }
     if (total.passed + total.failed + total.skipped === 0) {
         console.error(`No test has a name with ${PATTERNS.join(' or ')} in it.`);
