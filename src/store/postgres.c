@@ -142,9 +142,16 @@ static void postgres_set_statement_limit(struct engine_conn *conn, int limit_ms)
     set_number(conn, "statement_timeout", limit_ms);
 }
 
-/** Very many rows are going to be written, for as long as it takes. */
+/**
+ * Very many rows are going to be written, for as long as it takes. Afterwards the planner must know
+ * of them before anyone asks, and not only when the server comes to it.
+ */
 static void postgres_bulk(struct engine_conn *conn, bool on)
 {
+    if (!on && !conn->is_broken) {
+        postgres_ask(conn, ASKED_QUIETLY, "ANALYZE");
+        postgres_round(conn);
+    }
     int statement_ms = on ? 0 : conn->shared->limits.statement_ms;
     postgres_set_statement_limit(conn, statement_ms);
     conn->limit_ms = patience_ms(statement_ms);

@@ -195,14 +195,19 @@ static enum status index_labels(struct db *db, const struct risk *before, const 
     return status;
 }
 
-/** Write the row; the index tells which columns are taken, people know them as external_id. */
+/**
+ * Write the row; the index tells which columns are taken, people know them as external_id. With
+ * `later`, who writes has made sure that they are not, and nothing is waited for.
+ */
 static enum status write_row(struct db *db, enum query_id query, const struct risk *risk,
-                             struct arena *arena, struct err *err)
+                             bool later, struct arena *arena, struct err *err)
 {
     struct db_value values[RISK_PARAMS];
     db_bind_record(&risk_table, risk, arena, values);
     values[risk_table.count] = DB_INT_OR_NULL(risk->deleted_at);
     values[risk_table.count + 1] = DB_TEXT(text_fold(arena, risk->title));
+    if (later)
+        return db_queue(db, &queries[query], values, RISK_PARAMS, err);
     enum status status = db_exec(db, &queries[query], values, RISK_PARAMS, NULL, err);
     if (status == CONFLICT)
         return err_set(err, CONFLICT, "external_id",
@@ -213,7 +218,7 @@ static enum status write_row(struct db *db, enum query_id query, const struct ri
 enum status risk_store_insert(struct db *db, const struct risk *risk, struct text_queue *later,
                               struct arena *arena, struct err *err)
 {
-    enum status status = write_row(db, QUERY_RISK_INSERT, risk, arena, err);
+    enum status status = write_row(db, QUERY_RISK_INSERT, risk, later != NULL, arena, err);
     const char *text = found_by(risk, arena);
     if (status == OK && text)
         status = later ? queue_text(db, later, risk->ref, text, err)
@@ -226,7 +231,7 @@ enum status risk_store_insert(struct db *db, const struct risk *risk, struct tex
 enum status risk_store_update(struct db *db, const struct risk *before, const struct risk *after,
                               struct arena *arena, struct err *err)
 {
-    enum status status = write_row(db, QUERY_RISK_UPDATE, after, arena, err);
+    enum status status = write_row(db, QUERY_RISK_UPDATE, after, false, arena, err);
     if (status == OK)
         status = index_text(db, before, after, arena, err);
     if (status == OK)
