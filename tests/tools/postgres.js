@@ -28,11 +28,12 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
+const { randomPort } = require('./port');
+
 const USER = 'openrisk';
 const START_LIMIT_MS = 60000;
 const STOP_LIMIT_MS = 10000;
 const PORT_ATTEMPTS = 20;
-const PORT_LEAST = 15000;
 const PROGRAMS = ['/usr/lib/postgresql/15/bin', ...(process.env.PATH || '').split(':')];
 const SETTINGS = {
     listen_addresses: '127.0.0.1',
@@ -61,15 +62,6 @@ function unprivileged() {
     const idOf = (option) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
     const [uid, gid] = [idOf('-u'), idOf('-g')];
     return { uid, gid, args: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'] };
-}
-
-/**
- * A port that nobody has just now. It is below those that the kernel gives to whoever asks for any,
- * so it stays free while the cluster is down, too.
- */
-function randomPort() {
-    const [least] = fs.readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number);
-    return least > PORT_LEAST + 1000 ? crypto.randomInt(PORT_LEAST, least) : crypto.randomInt(PORT_LEAST, 65536);
 }
 
 /** What the kernel says of a process: {state: 'S', parent}; of one that is not there, the state X. */
