@@ -103,12 +103,6 @@ class Link {
         for (const [socket, other] of [[client, this.server], [this.server, client]]) {
             socket.setNoDelay(true);
             socket.on('error', () => resetSocket(other));
-            socket.on('close', () => {
-                // Whatever came before its end of stream still goes on; without one there is no more to say.
-                if (!socket.readableEnded) {
-                    other.destroy();
-                }
-            });
         }
         client.on('close', () => proxy.links.delete(this));
         this.pump();

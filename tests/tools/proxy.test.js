@@ -29,11 +29,16 @@ async function startEcho(t, { port = 0 } = {}) {
     return echo;
 }
 
-/** Someone who is connected: {socket, received, ended, error}. */
+/** Someone who is connected: {socket, length, received, ended, closed, error}; `length` is that of `received`. */
 async function connect(t, port) {
     const socket = net.connect(Number(port), '127.0.0.1');
-    const client = { socket, received: Buffer.alloc(0), ended: false, closed: false, error: undefined };
-    socket.on('data', (chunk) => (client.received = Buffer.concat([client.received, chunk])));
+    const chunks = [];
+    const client = { socket, length: 0, ended: false, closed: false, error: undefined };
+    Object.defineProperty(client, 'received', { get: () => Buffer.concat(chunks) });
+    socket.on('data', (chunk) => {
+        chunks.push(chunk);
+        client.length += chunk.length;
+    });
     socket.on('end', () => (client.ended = true));
     socket.on('close', () => (client.closed = true));
     t.after(() => socket.destroy());
@@ -46,9 +51,9 @@ async function connect(t, port) {
 }
 
 async function exchange(client, text) {
-    const before = client.received.length;
+    const before = client.length;
     client.socket.write(text);
-    await waitFor(() => client.received.length >= before + text.length, `the echo of ${text.length} bytes`);
+    await waitFor(() => client.length >= before + text.length, `the echo of ${text.length} bytes`);
     assert.strictEqual(client.received.subarray(before).toString(), text);
 }
 
@@ -156,6 +161,19 @@ test('a stall passes nothing on, not even an end, and takes new connections; lat
     await waitFor(() => old.received.toString() === 'before on its way during after', 'all of the old one');
     await waitFor(() => fresh.closed, 'the end of the new one');
     assert.strictEqual(fresh.received.toString(), 'fresh');
+});
+
+test('in a stall nobody can send without end', async (t) => {
+    const { proxy } = await start(t);
+    const client = await connect(t, proxy.port);
+    await proxy.stall();
+    const text = 'x'.repeat(32 << 20);
+    client.socket.end(text);
+    await exchange(await connect(t, proxy.target.port), text); // In this time that would be through, too.
+    assert.ok(client.socket.writableLength > 0, 'all of it was taken');
+    await proxy.pass();
+    await waitFor(() => client.closed, 'the end');
+    assert.strictEqual(client.length, text.length);
 });
 
 test('a cut comes after exactly so many bytes, for as many connections as were asked for', async (t) => {
