@@ -1,5 +1,7 @@
 /**
- * A migrated SQLite database in a folder of its own, for tests.
+ * A migrated database of one's own, for tests: SQLite in a folder, or with
+ * OPENRISK_TEST_ENGINE=postgres a new one in the cluster of OPENRISK_TEST_POSTGRES, a superuser's
+ * URL.
  *
  *     struct store_fixture store; store_fixture_open(&store);
  *     … store.db, store.service …
@@ -11,7 +13,8 @@
 #include "service/service.h"
 
 struct store_fixture {
-    char folder[64];
+    char folder[64]; /* of SQLite */
+    char *url;       /* one may open it once more */
     struct database *database;
     struct db *db;
     struct arena arena;

@@ -432,11 +432,10 @@ static void a_read_that_began_before_the_failure_confirms_nothing(void **state)
 /** A database of its own, of whose commits nobody is told. */
 static void commit_as_another_process(struct fixture *fixture)
 {
-    AUTO_FREE char *url = mem_format("sqlite:%s", database_path(fixture->store.database));
     struct database *database;
     struct db *db;
     struct err err;
-    assert_int_equal(database_new(url, &database, &err), OK);
+    assert_int_equal(database_new(fixture->store.url, &database, &err), OK);
     assert_int_equal(db_open(database, &db, &err), OK);
     struct service other =
         service_new(db, NULL, fixture->store.service.now_ms, &fixture->store.caller);
