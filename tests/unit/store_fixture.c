@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/id.h"
@@ -30,6 +32,11 @@ static bool is_postgres(void)
     return engine && strcmp(engine, "postgres") == 0;
 }
 
+const char *store_fixture_engine(void)
+{
+    return is_postgres() ? "postgres" : "sqlite";
+}
+
 static const char *cluster_url(void)
 {
     const char *url = getenv("OPENRISK_TEST_POSTGRES");
@@ -40,11 +47,10 @@ static const char *cluster_url(void)
     return url;
 }
 
-/** CREATE or DROP DATABASE, of which the engine knows nothing. */
-static void change_cluster(const char *command, const char *url, const char *options)
+/** One or more statements past the engine, on a connection of their own. */
+static void run_in(const char *url, const char *sql)
 {
-    AUTO_FREE char *sql = mem_format("%s %s %s", command, strrchr(url, '/') + 1, options);
-    PGconn *conn = PQconnectdb(cluster_url());
+    PGconn *conn = PQconnectdb(url);
     PGresult *result = PQexec(conn, sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         fprintf(stderr, "fixture: %s: %s\n", sql, PQerrorMessage(conn));
@@ -52,6 +58,13 @@ static void change_cluster(const char *command, const char *url, const char *opt
     }
     PQclear(result);
     PQfinish(conn);
+}
+
+/** `command`: CREATE or DROP DATABASE. */
+static void change_cluster(const char *command, const char *url, const char *options)
+{
+    AUTO_FREE char *sql = mem_format("%s %s %s", command, strrchr(url, '/') + 1, options);
+    run_in(cluster_url(), sql);
 }
 
 static void create_postgres(struct store_fixture *store)
@@ -101,6 +114,40 @@ void store_fixture_open(struct store_fixture *store)
     arena_init(&store->arena);
     store->service = service_new(store->db, &store->arena, FIXTURE_NOW_MS, &store->caller);
     store->service.action = "test";
+}
+
+/** What fails is a trigger that waits for the commit, with the error of a full disk. */
+static void fail_commits_of_postgres(struct store_fixture *store, bool fail)
+{
+    if (!store->has_trigger)
+        run_in(store->url,
+               "CREATE FUNCTION fail_commit() RETURNS trigger LANGUAGE plpgsql AS "
+               "$$BEGIN RAISE 'no space left' USING ERRCODE = '53100'; END$$;"
+               "CREATE CONSTRAINT TRIGGER fail_commit AFTER UPDATE ON cache_generation "
+               "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail_commit()");
+    store->has_trigger = true;
+    run_in(store->url, fail ? "ALTER TABLE cache_generation ENABLE TRIGGER fail_commit"
+                            : "ALTER TABLE cache_generation DISABLE TRIGGER fail_commit");
+}
+
+/** Files cannot grow, so the commit's pages do not reach the log. */
+static void fail_commits_of_sqlite(bool fail)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
+    limit.rlim_cur = fail ? 0 : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
+}
+
+void store_fixture_fail_commits(struct store_fixture *store, bool fail)
+{
+    if (is_postgres())
+        fail_commits_of_postgres(store, fail);
+    else
+        fail_commits_of_sqlite(fail);
 }
 
 void store_fixture_close(struct store_fixture *store)

@@ -13,8 +13,9 @@
 #include "service/service.h"
 
 struct store_fixture {
-    char folder[64]; /* of SQLite */
-    char *url;       /* one may open it once more */
+    char folder[64];  /* of SQLite */
+    char *url;        /* one may open it once more */
+    bool has_trigger; /* of store_fixture_fail_commits(), in PostgreSQL */
     struct database *database;
     struct db *db;
     struct arena arena;
@@ -23,6 +24,16 @@ struct store_fixture {
 };
 
 void store_fixture_open(struct store_fixture *store);
+
+/** "sqlite" or "postgres". */
+const char *store_fixture_engine(void);
+
+/**
+ * From now on commits that write a generation fail, as on a full disk; or no more. With SQLite no
+ * file of this process can be written meanwhile. Not while a transaction writes.
+ */
+void store_fixture_fail_commits(struct store_fixture *store, bool fail);
+
 void store_fixture_close(struct store_fixture *store);
 
 #endif

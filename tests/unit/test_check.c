@@ -76,6 +76,7 @@ static void each_kind_of_damage_is_found(void **state)
 {
     static const struct {
         const char *damage, *found;
+        const char *engine; /* the only one that has what is damaged; NULL: all */
     } cases[] = {
         {"UPDATE risk SET score = 100 WHERE ref = 1", "R-1: the score is 1.00"},
         {"UPDATE risk SET level = 'LOW' WHERE ref = 1", "R-1: the level is LOW"},
@@ -101,14 +102,16 @@ static void each_kind_of_damage_is_found(void **state)
         {"UPDATE risk SET title_fold = 'x' WHERE ref = 2", "R-2: is sorted by another title"},
         {"UPDATE risk SET description = 'x' WHERE ref = 2", "R-2: is searched in another text"},
         {"DELETE FROM cache_generation WHERE scope = 'risks'", "the scope risks has no generation"},
-        {"INSERT INTO risk_search (risk_search) VALUES ('delete-all')",
-         "R-1: is not in the search"},
+        {"INSERT INTO risk_search (risk_search) VALUES ('delete-all')", "R-1: is not in the search",
+         "sqlite"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf all;
         void *fixture;
         buf_init(&all, 1 << 16);
+        if (cases[i].engine && strcmp(cases[i].engine, store_fixture_engine()) != 0)
+            continue;
         assert_int_equal(setup(&fixture), 0);
         run(fixture, cases[i].damage);
         int64_t differences = check(fixture, &all);

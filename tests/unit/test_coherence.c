@@ -10,10 +10,8 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "app/caches.h"
@@ -370,22 +368,12 @@ static void deleting_what_is_cached_needs_no_change(void **state)
 
 /* Commits that fail */
 
-/** No file may be written: so the commit's pages do not reach the log. */
-static void forbid_writing(struct rlimit *ret_before)
-{
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, ret_before), 0);
-    struct rlimit none = {.rlim_cur = 0, .rlim_max = ret_before->rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-}
-
 static void fail_to_commit(struct fixture *fixture)
 {
-    struct rlimit before;
     struct err err;
-    forbid_writing(&before);
+    store_fixture_fail_commits(&fixture->store, true);
     enum status status = change_by(&fixture->store.service, fixture->id, &err);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    store_fixture_fail_commits(&fixture->store, false);
     assert_int_equal(status, UNAVAILABLE);
 }
 
