@@ -1,6 +1,7 @@
 /*
  * Every statement can be prepared, declares what it touches, and is served by an index: the plans
  * of all static queries, and of every list in each order, direction, form, and with each filter.
+ * With PostgreSQL: every statement can be prepared.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +9,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,6 +97,40 @@ static void every_query_can_be_prepared(void **state)
             fail_msg("%s: %s", queries[i].name, sqlite3_errmsg(handle_of(store)));
         sqlite3_finalize(statement);
     }
+}
+
+enum { PARAMETERS = 64, TEXT_OID = 25 };
+
+/** Give the parameters up to the highest that the text does not name a type; their count. */
+static int type_the_unused(const char *sql, Oid types[PARAMETERS])
+{
+    bool used[PARAMETERS + 1] = {false};
+    int highest = 0;
+    for (const char *at = strchr(sql, '$'); at; at = strchr(at + 1, '$')) {
+        int number = (int)strtol(at + 1, NULL, 10);
+        assert_in_range(number, 1, PARAMETERS);
+        used[number] = true;
+        highest = number > highest ? number : highest;
+    }
+    for (int i = 0; i < highest; i++)
+        types[i] = used[i + 1] ? 0 : TEXT_OID;
+    return highest;
+}
+
+static void every_query_can_be_prepared_for_postgres(void **state)
+{
+    struct store_fixture *store = *state;
+    PGconn *conn = PQconnectdb(store->url);
+    for (size_t i = 0; i < QUERIES; i++) {
+        const char *sql = queries[i].postgres ? queries[i].postgres : queries[i].sql;
+        Oid types[PARAMETERS];
+        PGresult *result =
+            PQprepare(conn, queries[i].name, sql, type_the_unused(sql, types), types);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            fail_msg("%s: %s", queries[i].name, PQerrorMessage(conn));
+        PQclear(result);
+    }
+    PQfinish(conn);
 }
 
 static void a_query_declares_what_it_touches_exactly_if_it_writes(void **state)
@@ -218,5 +255,10 @@ int main(void)
         cmocka_unit_test(every_list_uses_an_index_in_every_order_and_with_every_filter),
         cmocka_unit_test(pairs_of_filters_use_an_index),
     };
+    const struct CMUnitTest postgres_tests[] = {
+        cmocka_unit_test(every_query_can_be_prepared_for_postgres),
+    };
+    if (strcmp(store_fixture_engine(), "postgres") == 0)
+        return cmocka_run_group_tests(postgres_tests, setup, teardown);
     return cmocka_run_group_tests(tests, setup, teardown);
 }
