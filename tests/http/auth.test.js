@@ -3,7 +3,6 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
-const path = require('node:path');
 const { test } = require('node:test');
 
 const { ADMIN, cli, startServer, temporaryFolder } = require('./lib');
@@ -192,19 +191,15 @@ async function expiryTests(t, server) {
         await restartAt(server, '0');
     });
 
-    await t.test('neither passwords nor tokens are in the database\'s files or in the log', async () => {
+    await t.test('neither passwords nor tokens are in the database or in the log', async () => {
         const admin = await server.signIn();
         const { json: token } = await admin.expect(201, 'POST', '/tokens', { name: 'kept hashed' });
         const secrets = [ADMIN.password, NEW_PASSWORD, admin.token, token.token];
         const log = server.log;
         await server.stop();
-        const files = fs.readdirSync(server.folder).map((name) => path.join(server.folder, name));
-        assert.ok(files.length > 0);
-        for (const file of files) {
-            assert.strictEqual(fs.statSync(file).mode & 0o777, 0o600, file);
-            const bytes = fs.readFileSync(file);
-            assert.ok(!secrets.some((secret) => bytes.includes(secret)), file);
-        }
+        const bytes = await server.contents();
+        assert.ok(bytes.includes('kept hashed'));
+        assert.ok(!secrets.some((secret) => bytes.includes(secret)));
         assert.ok(!secrets.some((secret) => log.includes(secret)));
         await server.start();
     });

@@ -327,6 +327,14 @@ class Server {
         return execFileSync('python3', args, { encoding: 'utf8' }).trimEnd();
     }
 
+    /** All that its database holds, to be searched for what must not be there: SQLite's files, PostgreSQL's dump. */
+    async contents() {
+        if (isPostgres(this.env.DATABASE_URL)) {
+            return Buffer.from(await (await sharedPostgres()).dump(this.env.DATABASE_URL));
+        }
+        return Buffer.concat(fs.readdirSync(this.folder).map((name) => fs.readFileSync(path.join(this.folder, name))));
+    }
+
     /** The URL of a copy of its database as it is now, which goes when test `t` ends. */
     async copyDatabase(t) {
         const url = this.env.DATABASE_URL;

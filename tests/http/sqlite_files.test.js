@@ -20,6 +20,19 @@ test('commands that need a database say so when there is none, and make none', a
     assert.ok(!fs.existsSync(`${folder}/none.db`));
 });
 
+test('only their owner reads the files, while it is served and afterwards', async (t) => {
+    const server = await startServer(t);
+    await makeRisk(await server.signIn());
+    const assertModes = () => {
+        const names = fs.readdirSync(server.folder);
+        assert.ok(names.includes('openrisk.db'));
+        names.forEach((name) => assert.strictEqual(fs.statSync(path.join(server.folder, name)).mode & 0o777, 0o600, name));
+    };
+    assertModes();
+    await server.stop();
+    assertModes();
+});
+
 test('backup and restore', async (t) => {
     const server = await startServer(t);
     const admin = await server.signIn();

@@ -166,8 +166,13 @@ class Postgres {
     /** A new database with what is in that of `url` now, also while someone uses it. */
     async copyDatabase(url) {
         const copy = await this.createDatabase();
-        await this.query(copy, await runClient('pg_dump', ['--no-owner'], url));
+        await this.query(copy, await this.dump(url));
         return copy;
+    }
+
+    /** All that is in a database, as the SQL that makes it. */
+    dump(url) {
+        return runClient('pg_dump', ['--no-owner'], url);
     }
 
     /** What psql prints for `sql`: a line per row, its columns between `|`. */
