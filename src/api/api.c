@@ -107,6 +107,7 @@ static void ready(struct api *api, struct http_request *request)
     }
     struct probe *probe = arena_zalloc(http_arena(request), 1, sizeof *probe);
     probe->job.run = run_probe;
+    probe->job.label = "/readyz";
     probe->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
     probe->request = request;
     struct err err;

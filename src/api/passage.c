@@ -14,6 +14,7 @@ void passage_submit(struct passage *passage)
 {
     const struct api_settings *settings = &passage->api->settings;
     bool hashes = passage->match.route->lane == LANE_PASSWORD;
+    passage->job.label = passage->match.route->pattern;
     passage->job.deadline_ms = clock_monotonic_ms() + settings->acquire_timeout_ms;
     struct err err;
     err_init(&err);

@@ -238,7 +238,9 @@ const struct schema schemas[] = {
      .more = "format:string version:integer exported_at:string "
              "assets:[any risks:[any"},
     {"PartHealth", SCHEMA_RECORD, .more = "status:string latency_us:integer"},
-    {"PoolHealth", SCHEMA_RECORD, .more = "status:string busy:integer waiting:integer max:integer"},
+    {"PoolHealth", SCHEMA_RECORD,
+     .more = "status:string verdict:string open:integer in_use:integer idle:integer "
+             "waiting:integer max_open:integer"},
     {"Checks", SCHEMA_RECORD, .more = "database:PartHealth pool:PoolHealth"},
     {"Health", SCHEMA_RECORD, .more = "status:string version:string checks:Checks"},
     {"Generations", SCHEMA_RECORD, .more = "risks:integer assets:integer accounts:integer"},

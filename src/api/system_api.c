@@ -36,7 +36,7 @@ enum status health_get(struct call *call, struct err *err)
     struct pool_statistics pool;
     pool_statistics(api->settings.pool, &pool);
     bool draining = atomic_load(&api->draining);
-    bool crowded = pool.busy + pool.waiting > pool.max_workers;
+    bool crowded = pool.verdict == POOL_EXHAUSTED || pool.verdict == POOL_DOWN;
     struct json_writer *out = call->question.out;
     json_open_object(out, NULL);
     json_put_string(out, "status", !up ? "DOWN" : draining || crowded ? "DEGRADED" : "UP");
@@ -49,9 +49,12 @@ enum status health_get(struct call *call, struct err *err)
     json_close_object(out);
     json_open_object(out, "pool");
     json_put_string(out, "status", crowded ? "DEGRADED" : "UP");
-    json_put_int(out, "busy", pool.busy);
+    json_put_string(out, "verdict", pool_verdict_names[pool.verdict]);
+    json_put_int(out, "open", pool.open);
+    json_put_int(out, "in_use", pool.in_use);
+    json_put_int(out, "idle", pool.idle);
     json_put_int(out, "waiting", pool.waiting);
-    json_put_int(out, "max", pool.max_workers);
+    json_put_int(out, "max_open", pool.max_open);
     json_close_object(out);
     json_close_object(out);
     json_close_object(out);

@@ -10,16 +10,10 @@ enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
 static enum status start_pools(struct server *server, struct err *err)
 {
     const struct config *config = server->config;
-    struct pool_settings general = {
-        .name = "general",
-        .max_workers = (unsigned)config->db_pool_max,
-        .max_waiting = (unsigned)config->db_pool_max_waiting,
-    };
-    struct pool_settings password = {
-        .name = "password",
-        .max_workers = PASSWORD_WORKERS,
-        .max_waiting = PASSWORD_WAITING,
-    };
+    struct pool_settings general = pool_usual("general", (unsigned)config->db_pool_max);
+    struct pool_settings password = pool_usual("password", PASSWORD_WORKERS);
+    general.max_waiting = (unsigned)config->db_pool_max_waiting;
+    password.max_waiting = PASSWORD_WAITING;
     enum status status = pool_new(server->database, &general, &server->pool, err);
     if (status != OK)
         return status;
