@@ -165,6 +165,34 @@ static enum status apply_port(const struct given *port, const struct given *list
     return OK;
 }
 
+/** One setting's value must not be larger than another's. */
+static const struct {
+    const char *small, *large;
+} orders[] = {
+    {"IMPORT_MAX_BYTES", "HTTP_BODY_BUDGET"},
+    {"DB_POOL_MAX_IDLE", "DB_POOL_MAX"},
+    {"DB_POOL_IDLE_TIME", "DB_POOL_LIFETIME"},
+};
+
+static enum status check_order(const struct given *given, struct loaded_config *config,
+                               struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < COUNT_OF(orders); i++) {
+        const struct setting *small = setting_find(orders[i].small),
+                             *large = setting_find(orders[i].large);
+        if (setting_number(small, &config->values) <= setting_number(large, &config->values))
+            continue;
+        const struct given *slot = &given[small - settings];
+        err_add(err, slot->where ? slot->where : small->name,
+                "is %s, but must not be larger than %s, which is %s",
+                setting_format(small, &config->values, &config->arena), large->name,
+                setting_format(large, &config->values, &config->arena));
+        status = INVALID;
+    }
+    return status;
+}
+
 static enum status apply_all(const struct given *given, struct loaded_config *config,
                              struct err *err)
 {
@@ -174,10 +202,7 @@ static enum status apply_all(const struct given *given, struct loaded_config *co
             status = INVALID;
     if (status != OK)
         return status;
-    if (config->values.import_max_bytes > config->values.http_body_budget) {
-        err_add(err, "IMPORT_MAX_BYTES", "must not be larger than HTTP_BODY_BUDGET");
-        status = INVALID;
-    }
+    status = check_order(given, config, err);
     if (apply_port(&given[index_of("PORT")], &given[index_of("OPENRISK_LISTEN")], config, err) !=
         OK)
         status = INVALID;

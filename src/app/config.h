@@ -34,9 +34,16 @@ struct config {
     int64_t http_reply_timeout;
     int64_t http_body_budget;
     int64_t import_max_bytes;
+    int64_t nodes;
     int64_t db_pool_max;
+    int64_t db_pool_max_idle;
+    int64_t db_pool_lifetime;
+    int64_t db_pool_idle_time;
     int64_t db_pool_max_waiting;
     int64_t db_pool_acquire_timeout;
+    int64_t db_pool_leak_warning;
+    int64_t db_connect_timeout;
+    int64_t db_statement_timeout;
     int64_t db_write_timeout;
     int cache_enabled; /* 0 or 1 */
     int64_t cache_max_bytes;

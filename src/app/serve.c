@@ -29,9 +29,14 @@ enum { DRAIN_TENTHS = 9 };
 static enum status open_database(struct call *call, struct opened *opened,
                                  uint8_t ret_key[TOKEN_KEY_BYTES], struct err *err)
 {
-    enum status status = database_new(call->config.values.database_url, &opened->database, err);
-    if (status == OK)
+    const struct config *config = &call->config.values;
+    const struct db_limits limits = {.connect_ms = (int)config->db_connect_timeout,
+                                     .statement_ms = (int)config->db_statement_timeout};
+    enum status status = database_new(config->database_url, &opened->database, err);
+    if (status == OK) {
+        database_set_limits(opened->database, &limits);
         status = files_lock(opened->database, FILES_SERVE, &opened->lock, err);
+    }
     if (status == OK)
         status = db_open(opened->database, &opened->db, err);
     if (status == OK)

@@ -7,11 +7,21 @@
 enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
 enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
 
+static void set_times(struct pool_settings *pool, const struct config *config)
+{
+    pool->lifetime_ms = config->db_pool_lifetime;
+    pool->idle_time_ms = config->db_pool_idle_time;
+    pool->leak_warning_ms = config->db_pool_leak_warning;
+}
+
 static enum status start_pools(struct server *server, struct err *err)
 {
     const struct config *config = server->config;
     struct pool_settings general = pool_usual("general", (unsigned)config->db_pool_max);
     struct pool_settings password = pool_usual("password", PASSWORD_WORKERS);
+    set_times(&general, config);
+    set_times(&password, config);
+    general.max_idle = (unsigned)config->db_pool_max_idle;
     general.max_waiting = (unsigned)config->db_pool_max_waiting;
     password.max_waiting = PASSWORD_WAITING;
     enum status status = pool_new(server->database, &general, &server->pool, err);

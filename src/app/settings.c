@@ -38,15 +38,52 @@ static int64_t default_loops(const struct config *config)
     return processors() < 4 ? processors() : 4;
 }
 
-static int64_t default_pool_max(const struct config *config)
+/* The pool's defaults by APP_ENV. */
+static const struct {
+    int64_t max, max_idle, lifetime, idle_time;
+} pool_profiles[APP_ENVS] = {
+    [ENV_DEVELOPMENT] = {10, 2, 10 * MINUTE, 2 * MINUTE},
+    [ENV_STAGING] = {50, 10, 30 * MINUTE, 5 * MINUTE},
+    [ENV_PRODUCTION] = {100, 25, HOUR, 10 * MINUTE},
+};
+
+static int64_t smaller(int64_t a, int64_t b)
 {
-    (void)config;
-    return processors() < 32 ? 2 * processors() : 64;
+    return a < b ? a : b;
 }
 
+static bool is_sqlite(const struct config *config)
+{
+    const char *url = config->database_url; /* NULL if it is refused anyway */
+    return url && strncmp(url, "sqlite:", 7) == 0;
+}
+
+/** SQLite works in this process: with more readers than processors they only wait for these. */
+static int64_t default_pool_max(const struct config *config)
+{
+    int64_t profile = pool_profiles[config->app_env].max;
+    return is_sqlite(config) ? smaller(2 * processors(), profile) : profile;
+}
+
+static int64_t default_pool_max_idle(const struct config *config)
+{
+    return smaller(pool_profiles[config->app_env].max_idle, config->db_pool_max);
+}
+
+static int64_t default_pool_lifetime(const struct config *config)
+{
+    return pool_profiles[config->app_env].lifetime;
+}
+
+static int64_t default_pool_idle_time(const struct config *config)
+{
+    return smaller(pool_profiles[config->app_env].idle_time, config->db_pool_lifetime);
+}
+
+/** With SQLite the processors say how many connections there are, but not how many clients. */
 static int64_t default_pool_max_waiting(const struct config *config)
 {
-    return 4 * config->db_pool_max;
+    return 4 * (is_sqlite(config) ? pool_profiles[config->app_env].max : config->db_pool_max);
 }
 
 #define AT(member) offsetof(struct config, member)
@@ -163,11 +200,31 @@ const struct setting settings[] = {
      .min = KIB,
      .max = 4 * GIB,
      .about = "The largest body of POST /import/risks; at most HTTP_BODY_BUDGET."},
+    {"OPENRISK_NODES",
+     SETTING_COUNT,
+     AT(nodes),
+     {"1"},
+     .min = 1,
+     .max = 1000,
+     .about = "How many servers share the database; for the warning at the start when their "
+              "DB_POOL_MAX together come near what the database allows."},
     {"DB_POOL_MAX", SETTING_COUNT, AT(db_pool_max), .compute = default_pool_max,
-     .computed = "2 x processors, at most 64", .min = 1, .max = 1000,
-     .about = "Database connections, each with its worker."},
+     .computed = "10 (staging 50, production 100); with SQLite at most 2 x processors", .min = 1,
+     .max = 1000, .about = "Database connections for requests; one more hashes passwords."},
+    {"DB_POOL_MAX_IDLE", SETTING_COUNT, AT(db_pool_max_idle), .compute = default_pool_max_idle,
+     .computed = "2 (staging 10, production 25), at most DB_POOL_MAX", .min = 0, .max = 1000,
+     .about = "Idle connections that are kept; further ones are closed after a second."},
+    {"DB_POOL_LIFETIME", SETTING_DURATION, AT(db_pool_lifetime), .compute = default_pool_lifetime,
+     .computed = "10m (staging 30m, production 1h)", .min = SECOND, .max = 7 * DAY,
+     .about = "A connection is closed after this, less up to a tenth at random."},
+    {"DB_POOL_IDLE_TIME", SETTING_DURATION, AT(db_pool_idle_time),
+     .compute = default_pool_idle_time,
+     .computed = "2m (staging 5m, production 10m), at most DB_POOL_LIFETIME", .min = SECOND,
+     .max = 7 * DAY, .about = "A connection that has been idle for this is closed."},
     {"DB_POOL_MAX_WAITING", SETTING_COUNT, AT(db_pool_max_waiting),
-     .compute = default_pool_max_waiting, .computed = "4 x DB_POOL_MAX", .min = 0, .max = 100000,
+     .compute = default_pool_max_waiting,
+     .computed = "4 x DB_POOL_MAX; with SQLite 40 (staging 200, production 400)", .min = 0,
+     .max = 100000,
      .about = "Requests that may wait for a connection; further ones get 503 at once."},
     {"DB_POOL_ACQUIRE_TIMEOUT",
      SETTING_DURATION,
@@ -176,6 +233,27 @@ const struct setting settings[] = {
      .min = 10,
      .max = 10 * MINUTE,
      .about = "How long they may wait."},
+    {"DB_POOL_LEAK_WARNING",
+     SETTING_DURATION,
+     AT(db_pool_leak_warning),
+     {"5s", "10s", "10s"},
+     .min = 10,
+     .max = DAY,
+     .about = "A request that holds its connection for longer is logged and counted."},
+    {"DB_CONNECT_TIMEOUT",
+     SETTING_DURATION,
+     AT(db_connect_timeout),
+     {"5s", "2s", "1s"},
+     .min = 100,
+     .max = 10 * MINUTE,
+     .about = "How long opening a connection may take. Not for SQLite."},
+    {"DB_STATEMENT_TIMEOUT",
+     SETTING_DURATION,
+     AT(db_statement_timeout),
+     {"30s", "10s", "5s"},
+     .min = 100,
+     .max = DAY,
+     .about = "How long one statement of a request may take. Not for SQLite."},
     {"DB_WRITE_TIMEOUT",
      SETTING_DURATION,
      AT(db_write_timeout),
@@ -440,6 +518,11 @@ enum status setting_parse(const struct setting *setting, const char *text, const
 void setting_compute(const struct setting *setting, struct config *config)
 {
     *MEMBER(int64_t, setting, config) = setting->compute(config);
+}
+
+int64_t setting_number(const struct setting *setting, const struct config *config)
+{
+    return *MEMBER_OF(int64_t, setting, config);
 }
 
 const char *setting_format(const struct setting *setting, const struct config *config,

@@ -65,6 +65,8 @@ enum status setting_parse(const struct setting *setting, const char *text, const
 /** Set the member of `config` to the computed default. Only for rows that have one. */
 void setting_compute(const struct setting *setting, struct config *config);
 
+/** The value of a count, a duration in ms or a size in bytes. */
+int64_t setting_number(const struct setting *setting, const struct config *config);
 /** The value in the form in which it is written; "" for one that is not set, *** for a secret. */
 const char *setting_format(const struct setting *setting, const struct config *config,
                            struct arena *arena);

@@ -135,12 +135,90 @@ static void an_empty_value_counts_as_not_given(void **state)
 static void defaults_that_are_computed_follow_other_settings(void **state)
 {
     (void)state;
-    char *const environment[] = {"DB_POOL_MAX=3", NULL};
+    char *const environment[] = {"DATABASE_URL=postgres://host/openrisk", "DB_POOL_MAX=3", NULL};
     struct loaded_config config;
     load_well(NULL, environment, &config);
     assert_int_equal(config.values.db_pool_max_waiting, 12);
     assert_in_range(config.values.http_loops, 1, 4);
     config_release(&config);
+}
+
+static void the_pool_follows_the_profile(void **state)
+{
+    static const struct {
+        const char *env;
+        int64_t max, idle, lifetime_min, idle_min, acquire, leak, statement;
+    } cases[] = {
+        {"APP_ENV=development", 10, 2, 10, 2, 5000, 5000, 30000},
+        {"APP_ENV=staging", 50, 10, 30, 5, 2000, 10000, 10000},
+        {"APP_ENV=production", 100, 25, 60, 10, 1000, 10000, 5000},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *const environment[] = {(char *)cases[i].env, "DATABASE_URL=postgres://host/x", NULL};
+        struct loaded_config config;
+        load_well(NULL, environment, &config);
+        const struct config *values = &config.values;
+        assert_int_equal(values->db_pool_max, cases[i].max);
+        assert_int_equal(values->db_pool_max_idle, cases[i].idle);
+        assert_int_equal(values->db_pool_lifetime, cases[i].lifetime_min * 60000);
+        assert_int_equal(values->db_pool_idle_time, cases[i].idle_min * 60000);
+        assert_int_equal(values->db_pool_acquire_timeout, cases[i].acquire);
+        assert_int_equal(values->db_pool_leak_warning, cases[i].leak);
+        assert_int_equal(values->db_connect_timeout, cases[i].acquire);
+        assert_int_equal(values->db_statement_timeout, cases[i].statement);
+        assert_int_equal(values->db_pool_max_waiting, 4 * cases[i].max);
+        config_release(&config);
+    }
+}
+
+static void
+sqlite_has_as_many_connections_as_its_processors_can_use_but_the_profiles_line(void **state)
+{
+    (void)state;
+    char *const environment[] = {"APP_ENV=production", NULL};
+    struct loaded_config config;
+    load_well(NULL, environment, &config);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    assert_int_equal(config.values.db_pool_max, processors < 50 ? 2 * processors : 100);
+    assert_int_equal(config.values.db_pool_max_waiting, 400);
+    config_release(&config);
+}
+
+static void a_default_that_another_setting_leaves_no_room_for_is_smaller(void **state)
+{
+    (void)state;
+    char *const environment[] = {"DB_POOL_MAX=1", "DB_POOL_LIFETIME=30s", NULL};
+    struct loaded_config config;
+    load_well(NULL, environment, &config);
+    assert_int_equal(config.values.db_pool_max_idle, 1);
+    assert_int_equal(config.values.db_pool_idle_time, 30000);
+    config_release(&config);
+}
+
+static void settings_of_the_pool_that_contradict_each_other_are_refused(void **state)
+{
+    static const struct {
+        const char *given[2], *name, *message;
+    } cases[] = {
+        {{"DB_POOL_MAX=5", "DB_POOL_MAX_IDLE=6"},
+         "DB_POOL_MAX_IDLE",
+         "is 6, but must not be larger than DB_POOL_MAX, which is 5"},
+        {{"DB_POOL_IDLE_TIME=11m", "DB_POOL_MAX=5"},
+         "DB_POOL_IDLE_TIME",
+         "is 11m, but must not be larger than DB_POOL_LIFETIME, which is 10m"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *const environment[] = {(char *)cases[i].given[0], (char *)cases[i].given[1], NULL};
+        struct loaded_config config;
+        struct err err;
+        assert_int_equal(load(NULL, environment, &config, &err), INVALID);
+        assert_int_equal(err.count, 1);
+        assert_string_equal(err.items[0].field, cases[i].name);
+        assert_string_equal(err.items[0].message, cases[i].message);
+        config_release(&config);
+    }
 }
 
 static void a_file_has_comments_quotes_and_either_line_end(void **state)
@@ -229,6 +307,11 @@ static void values_outside_what_is_allowed_are_refused_with_name_value_and_range
         {"DATABASE_URL=data.db", "DATABASE_URL", "\"data.db\"", "sqlite:PATH"},
         {"DATABASE_URL=sqlite:", "DATABASE_URL", "\"sqlite:\"", "sqlite:PATH"},
         {"INITIAL_ADMIN_EMAIL=admin", "INITIAL_ADMIN_EMAIL", "\"admin\"", "e-mail"},
+        {"DB_POOL_MAX=0", "DB_POOL_MAX", "\"0\"", "1 to 1000"},
+        {"DB_POOL_ACQUIRE_TIMEOUT=0", "DB_POOL_ACQUIRE_TIMEOUT", "\"0\"", "10ms to 10m"},
+        {"DB_POOL_LEAK_WARNING=0", "DB_POOL_LEAK_WARNING", "\"0\"", "10ms to 1d"},
+        {"DB_STATEMENT_TIMEOUT=5", "DB_STATEMENT_TIMEOUT", "\"5\"", "100ms to 1d"},
+        {"OPENRISK_NODES=0", "OPENRISK_NODES", "\"0\"", "1 to 1000"},
         {"LOG_LEVEL=INFO", "LOG_LEVEL", "\"INFO\"", "debug, info, warn or error"},
         {"LOG_LEVEL=\xFF", "LOG_LEVEL", "", "debug, info, warn or error"},
     };
@@ -421,6 +504,11 @@ int main(void)
         cmocka_unit_test(the_command_line_wins_over_all),
         cmocka_unit_test(an_empty_value_counts_as_not_given),
         cmocka_unit_test(defaults_that_are_computed_follow_other_settings),
+        cmocka_unit_test(the_pool_follows_the_profile),
+        cmocka_unit_test(
+            sqlite_has_as_many_connections_as_its_processors_can_use_but_the_profiles_line),
+        cmocka_unit_test(a_default_that_another_setting_leaves_no_room_for_is_smaller),
+        cmocka_unit_test(settings_of_the_pool_that_contradict_each_other_are_refused),
         cmocka_unit_test(a_file_has_comments_quotes_and_either_line_end),
         cmocka_unit_test(a_bad_line_is_named_by_its_number),
         cmocka_unit_test(a_file_that_is_not_there_is_an_error),
