@@ -29,6 +29,8 @@ act_handler import_post, export_get;
 /* cache_api.c */
 act_handler cache_get_state, cache_invalidate;
 enum { CACHE_ALL_SCOPES = -1 }; /* of DELETE /cache without a scope */
+/* pool_api.c */
+act_handler pool_get_state;
 /* system_api.c */
 act_handler health_get, openapi_get, front_page;
 

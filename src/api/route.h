@@ -67,7 +67,9 @@ typedef enum status act_handler(struct call *call, struct err *err);
 enum lane {
     LANE_GENERAL,  /* a worker with a connection */
     LANE_PASSWORD, /* the one worker that hashes passwords */
-    LANE_LOOP,     /* at once, on the event loop, without a database */
+    /* At once, on the event loop, without a database, a service and a caller. Whoever is not known
+     * there yet goes the general way first. */
+    LANE_LOOP,
 };
 
 /**

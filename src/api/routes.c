@@ -145,6 +145,9 @@ const struct route routes[] = {
 
     {HTTP_GET, "/health", WHO_PUBLIC, .act = health_get, .status = 200, .without_database = true,
      .answers = "Health", .summary = "Is it well; 503 when it is not"},
+    {HTTP_GET, "/pool", WHO_ADMIN, .act = pool_get_state, .status = 200, .lane = LANE_LOOP,
+     .answers = "Pools",
+     .summary = "How the database's connections are used: at this moment, and since the start"},
     {HTTP_GET, "/cache", WHO_ADMIN, .act = cache_get_state, .status = 200, .answers = "Cache",
      .summary = "What the cache holds, how often it helped, and how fresh it is"},
     {HTTP_DELETE, "/cache", WHO_ADMIN, .act = cache_invalidate, .status = 200, PARAMS(cache_params),
@@ -243,6 +246,17 @@ const struct schema schemas[] = {
              "waiting:integer max_open:integer"},
     {"Checks", SCHEMA_RECORD, .more = "database:PartHealth pool:PoolHealth"},
     {"Health", SCHEMA_RECORD, .more = "status:string version:string checks:Checks"},
+    {"PoolWait", SCHEMA_RECORD, .more = "count:integer mean_us:integer max_us:integer"},
+    {"PoolClosed", SCHEMA_RECORD,
+     .more = "lifetime:integer idle:integer surplus:integer broken:integer check:integer "
+             "stopping:integer"},
+    {"Pool", SCHEMA_RECORD,
+     .more = "verdict:string open:integer in_use:integer idle:integer opening:integer "
+             "max_open:integer max_idle:integer waiting:integer max_waiting:integer "
+             "workers:integer cannot_open_for_ms:integer? jobs:integer refused:integer "
+             "timed_out:integer held_long:integer wait:PoolWait opened:integer "
+             "open_failures:integer closed:PoolClosed"},
+    {"Pools", SCHEMA_RECORD, .more = "general:Pool password:Pool"},
     {"Generations", SCHEMA_RECORD, .more = "risks:integer assets:integer accounts:integer"},
     {"CacheLosses", SCHEMA_RECORD,
      .more = "capacity:integer expired:integer outdated:integer replaced:integer"},

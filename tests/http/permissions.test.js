@@ -54,6 +54,7 @@ const WHO = {
     'GET /audit-logs': 'admin',
     'POST /import/risks': 'analyst',
     'GET /export/risks.json': 'any',
+    'GET /pool': 'admin',
     'GET /cache': 'admin',
     'DELETE /cache': 'admin',
     'GET /health': 'public',

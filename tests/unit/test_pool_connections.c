@@ -140,7 +140,6 @@ static void one_in_use_is_closed_at_the_end_of_its_lifetime_when_it_is_given_bac
 {
     struct pool_fixture *fixture = *state;
     fixture->settings.lifetime_ms = 10;
-    fixture->settings.leak_warning_ms = 20; /* tells this test that the time is over */
     start(fixture, 1);
     fixture->jobs[0].job.run = pool_fixture_run_gated;
     pool_fixture_submit(fixture, 0, 2); /* the second is in line, and would get it */
@@ -171,6 +170,7 @@ static void connections_that_are_being_opened_count_as_open(void **state)
                      100); /* nobody has left the line for a connection that may fail */
     faulty_hold_opening(&fixture->faulty, false);
     pool_fixture_wait_ended(fixture, 100);
+    pool_fixture_wait_until(fixture, pool_fixture_is_at_rest);
     assert_int_equal(faulty_counts(&fixture->faulty).opens, 3);
     assert_int_equal(faulty_counts(&fixture->faulty).most_open, 3);
 }
