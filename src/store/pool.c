@@ -125,10 +125,23 @@ static struct connection *serve(struct worker *worker, struct connection *held)
     return pool_connection_judge(pool, held, is_broken, now_ms);
 }
 
-static bool wants_connection(const struct pool *pool)
+/**
+ * How many workers could go and get a connection for somebody in line. One that is being checked
+ * will soon be there; one that is being opened may take long, or never come, so it is counted upon
+ * only where the alternative is to open one more.
+ */
+static unsigned wanted_workers(const struct pool *pool, int64_t now_ms)
 {
-    return pool->line.count > pool->preparing &&
-           (pool->idle.count > 0 || pool_may_open(pool, clock_monotonic_ms()));
+    if (pool->line.count <= pool->checking)
+        return 0;
+    unsigned left = pool->line.count - pool->checking;
+    unsigned idle = left < pool->idle.count ? left : pool->idle.count;
+    left -= idle;
+    if (left <= pool->opening || !pool_may_open(pool, now_ms))
+        return idle;
+    unsigned room = pool->outage.is_on ? 1 : pool->settings.max_open - pool->open - pool->opening;
+    left -= pool->opening;
+    return idle + (left < room ? left : room);
 }
 
 static void wake_up(struct pool *pool)
@@ -153,7 +166,7 @@ static void *work(void *context)
             break;
         if (held) {
             held = serve(worker, held);
-        } else if (wants_connection(pool)) {
+        } else if (wanted_workers(pool, clock_monotonic_ms()) > 0) {
             held = pool_connection_get(pool);
         } else {
             pool->resting++;
@@ -178,17 +191,6 @@ static bool start_worker(struct pool *pool)
     pool->resting += failed == 0;
     pool->called += failed == 0;
     return failed == 0;
-}
-
-/** How many workers could go and get a connection for somebody in line. */
-static unsigned wanted_workers(const struct pool *pool, int64_t now_ms)
-{
-    if (pool->line.count <= pool->preparing)
-        return 0;
-    unsigned wanted = pool->line.count - pool->preparing, able = pool->idle.count;
-    if (pool_may_open(pool, now_ms))
-        able += pool->outage.is_on ? 1 : pool->settings.max_open - pool->open - pool->opening;
-    return wanted < able ? wanted : able;
 }
 
 void pool_call_workers(struct pool *pool, int64_t now_ms)

@@ -183,28 +183,28 @@ static bool is_fit(struct pool *pool, struct connection *connection, int64_t idl
     return alive;
 }
 
+/** The idle one that was used last; NULL if it is not fit for use. Lets go of the lock. */
+static struct connection *take_idle(struct pool *pool)
+{
+    struct connection *connection = pool->idle.top;
+    enum pool_closed reason = CLOSED_LIFETIME;
+    int64_t now_ms = clock_monotonic_ms();
+    pool_idle_remove(pool, connection);
+    if (now_ms < connection->expires_ms) {
+        pool->checking++;
+        bool fit = is_fit(pool, connection, now_ms - connection->idle_since_ms);
+        pool->checking--;
+        if (fit)
+            return connection;
+        reason = CLOSED_CHECK;
+    }
+    pool_connection_close(pool, connection, reason);
+    return NULL;
+}
+
 struct connection *pool_connection_get(struct pool *pool)
 {
-    struct connection *connection = NULL;
-    int64_t now_ms = clock_monotonic_ms();
-    pool->preparing++;
-    while (!connection && pool->idle.top) {
-        connection = pool->idle.top;
-        pool_idle_remove(pool, connection);
-        enum pool_closed reason = CLOSED_LIFETIME;
-        if (now_ms < connection->expires_ms) {
-            if (is_fit(pool, connection, now_ms - connection->idle_since_ms))
-                break;
-            reason = CLOSED_CHECK;
-        }
-        pool_connection_close(pool, connection, reason);
-        connection = NULL;
-        now_ms = clock_monotonic_ms();
-    }
-    if (!connection && pool_may_open(pool, now_ms))
-        connection = open_one(pool);
-    pool->preparing--;
-    return connection;
+    return pool->idle.top ? take_idle(pool) : open_one(pool);
 }
 
 struct connection *pool_connection_judge(struct pool *pool, struct connection *connection,

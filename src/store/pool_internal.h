@@ -70,9 +70,9 @@ struct pool {
     bool stopping;
     struct line line;
     unsigned worker_count;
-    unsigned resting;   /* workers that wait for `work` … */
-    unsigned called;    /* … and how many of them have been called and are not awake yet */
-    unsigned preparing; /* workers that are getting a connection for the line */
+    unsigned resting;  /* workers that wait for `work` … */
+    unsigned called;   /* … and how many of them have been called and are not awake yet */
+    unsigned checking; /* workers that look whether an idle connection is fit for use */
     struct idle_stack idle;
     uint64_t breaks; /* how many connections were found dead */
     uint64_t jitter; /* state of the random numbers */
@@ -99,8 +99,8 @@ void pool_take_out(struct pool *pool, struct pool_job *job);
 /** May one more connection be opened? */
 bool pool_may_open(const struct pool *pool, int64_t now_ms);
 /**
- * A connection that is fit for use, idle or new; NULL if there is none just now. Lets go of the
- * lock.
+ * For whom there is one idle, or pool_may_open(): a connection that is fit for use; NULL if the
+ * idle one was not, or none could be opened. Lets go of the lock.
  */
 struct connection *pool_connection_get(struct pool *pool);
 /** A worker has nothing to do with it: on the stack. */

@@ -175,6 +175,30 @@ static void connections_that_are_being_opened_count_as_open(void **state)
     assert_int_equal(faulty_counts(&fixture->faulty).most_open, 3);
 }
 
+static bool is_opening_one(const struct pool_statistics *now)
+{
+    return now->opening == 1 && now->idle == 1;
+}
+
+static void an_idle_connection_is_used_while_another_one_takes_long_to_open(void **state)
+{
+    struct pool_fixture *fixture = *state;
+    start(fixture, 2);
+    fixture->jobs[0].job.run = pool_fixture_run_gated;
+    pool_fixture_submit(fixture, 0, 1);
+    pool_fixture_wait_begun(fixture, 1);
+    faulty_hold_opening(&fixture->faulty, true);
+    pool_fixture_submit(fixture, 1, 2);
+    faulty_wait_opening(&fixture->faulty, 1);
+    pool_fixture_open_gate(fixture); /* the first connection serves the second job, and rests */
+    pool_fixture_wait_ended(fixture, 2);
+    pool_fixture_wait_until(fixture, is_opening_one);
+    pool_fixture_submit(fixture, 2, 3);
+    pool_fixture_wait_ended(fixture, 3);
+    faulty_hold_opening(&fixture->faulty, false);
+    assert_int_equal(fixture->jobs[2].status, OK);
+}
+
 /* Checks */
 
 static void one_that_was_used_just_now_is_not_looked_at(void **state)
@@ -343,21 +367,26 @@ static void nobody_waits_and_nobody_knocks(void **state)
     assert_int_equal(fixture->jobs[1].status, OK);
 }
 
+static bool has_failed(const struct pool_statistics *now)
+{
+    return now->open_failures > 0;
+}
+
 static void too_many_connections_does_not_stop_those_that_are_open(void **state)
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 8);
     faulty_set_limit(&fixture->faulty, 2);
+    for (int i = 0; i < 8; i++)
+        fixture->jobs[i].job.run = pool_fixture_run_gated;
     pool_fixture_submit(fixture, 0, FIXTURE_JOBS);
+    pool_fixture_wait_begun(fixture, 2);
+    pool_fixture_wait_until(fixture, has_failed);
+    pool_fixture_open_gate(fixture);
     pool_fixture_wait_ended(fixture, FIXTURE_JOBS);
     for (int i = 0; i < FIXTURE_JOBS; i++)
         assert_int_equal(fixture->jobs[i].status, OK);
     assert_int_equal(faulty_counts(&fixture->faulty).most_open, 2);
-}
-
-static bool has_failed(const struct pool_statistics *now)
-{
-    return now->open_failures > 0;
 }
 
 static void with_connections_in_use_and_no_more_to_be_had_the_pool_is_busy(void **state)
@@ -437,6 +466,7 @@ int main(void)
         TEST(idle_ones_are_closed_at_the_end_of_their_lifetime),
         TEST(one_in_use_is_closed_at_the_end_of_its_lifetime_when_it_is_given_back),
         TEST(connections_that_are_being_opened_count_as_open),
+        TEST(an_idle_connection_is_used_while_another_one_takes_long_to_open),
         TEST(one_that_was_used_just_now_is_not_looked_at),
         TEST(an_idle_one_is_looked_at_before_use),
         TEST(one_that_was_idle_for_long_is_pinged_before_use),
