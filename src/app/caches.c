@@ -38,7 +38,7 @@ void caches_init(struct caches *caches, struct database *database, size_t max_by
         .max_bytes = max_bytes, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = SHARDS_MAX};
     struct cache_settings sessions = {
         .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
-    caches->generations = generations_new(KEEPER_FRESH_MS);
+    caches->generations = generations_new(KEEPER_FRESH_MS, 0);
     caches->responses = cache_new(&responses, caches->generations);
     caches->sessions = cache_new(&sessions, caches->generations);
     caches->watcher = (struct db_watcher){.context = caches->generations,

@@ -109,6 +109,22 @@ struct cache_value *cache_get(struct cache *cache, const struct cache_key *key, 
     return value;
 }
 
+struct cache_value *cache_get_unverified(struct cache *cache, const struct cache_key *key,
+                                         int64_t now_ms)
+{
+    if (!generations_have_grace(cache->k, now_ms))
+        return NULL;
+    struct shard *shard = lock_shard(cache, key);
+    struct cache_value *value = memory_get(shard->memory, key, now_ms);
+    if (value) {
+        cache_value_ref(value);
+        shard->counts.hits++;
+        shard->counts.unverified++;
+    }
+    unlock_shard(shard);
+    return value;
+}
+
 bool cache_takes(const struct cache *cache, size_t bytes)
 {
     return bytes <= cache->settings.entry_max_bytes;
@@ -334,6 +350,7 @@ void cache_statistics(struct cache *cache, struct cache_statistics *ret_statisti
         const struct cache_statistics *counts = &shard->counts;
         memory_statistics(shard->memory, &memory);
         all.hits += counts->hits;
+        all.unverified += counts->unverified;
         all.loads += counts->loads;
         all.coalesced += counts->coalesced;
         all.load_failures += counts->load_failures;

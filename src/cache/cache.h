@@ -53,6 +53,13 @@ void cache_free(struct cache *cache); /* NULL allowed; no flight is under way */
 
 /** A counted value or NULL. */
 struct cache_value *cache_get(struct cache *cache, const struct cache_key *key, int64_t now_ms);
+/**
+ * The same while the database is away, in the grace (generations_have_grace()): nobody knows
+ * whether another process has written, and whoever gets the value must be told that it is
+ * unverified. For one who got nothing from cache_get(); costs nothing while the database is there.
+ */
+struct cache_value *cache_get_unverified(struct cache *cache, const struct cache_key *key,
+                                         int64_t now_ms);
 /** Keep `value` (a reference of the cache's own), unless it is outdated or too large. */
 bool cache_put(struct cache *cache, const struct cache_key *key, const struct cache_terms *terms,
                const struct cache_vector *vector, int64_t now_ms, struct cache_value *value);
@@ -102,7 +109,8 @@ void cache_tick(struct cache *cache, int64_t now_ms);
 
 struct cache_statistics {
     size_t entries, bytes, max_bytes;
-    uint64_t hits;          /* given away at once */
+    uint64_t hits;          /* given away at once … */
+    uint64_t unverified;    /* … and of these, while the database was away */
     uint64_t loads;         /* flights, one per miss that nobody else was loading */
     uint64_t coalesced;     /* asked while somebody loaded, and waited */
     uint64_t load_failures; /* flights that ended with an error, for all of their waiters */

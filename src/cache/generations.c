@@ -12,13 +12,15 @@
  * sockets, so what was raised before an answer left is seen by whoever handles the next request.
  *
  * `confirmed` follows `doubts`: a read confirms the doubts that were there when it began. A doubt
- * that comes while it reads stays.
+ * that comes while it reads stays. In the same way `began_ms` follows `failed_ms`, and nothing
+ * needs to be taken back when the database returns: a failure that is told late changes nothing.
  */
 struct generations {
-    unsigned fresh_ms;
+    unsigned fresh_ms, grace_ms;
     _Atomic int64_t of[CACHE_SCOPES_MAX];
     _Atomic uint64_t doubts, confirmed;
-    _Atomic int64_t began_ms; /* of the youngest read; 0: none yet */
+    _Atomic int64_t began_ms;  /* of the youngest read; 0: none yet */
+    _Atomic int64_t failed_ms; /* when the youngest one began that failed; 0: none yet */
 };
 
 struct cache_vector cache_vector_of(const int64_t *numbers, size_t count)
@@ -28,10 +30,11 @@ struct cache_vector cache_vector_of(const int64_t *numbers, size_t count)
     return vector;
 }
 
-struct generations *generations_new(unsigned fresh_ms)
+struct generations *generations_new(unsigned fresh_ms, unsigned grace_ms)
 {
     struct generations *k = mem_zalloc(1, sizeof *k);
     k->fresh_ms = fresh_ms;
+    k->grace_ms = grace_ms;
     return k;
 }
 
@@ -68,6 +71,11 @@ void generations_seen(struct generations *k, struct cache_look look,
     raise(&k->began_ms, look.began_ms);
 }
 
+void generations_failed(struct generations *k, struct cache_look look)
+{
+    raise(&k->failed_ms, look.began_ms);
+}
+
 void generations_raise(struct generations *k, unsigned scopes, const struct cache_vector *bumped)
 {
     for (int scope = 0; scope < CACHE_SCOPES_MAX; scope++)
@@ -99,6 +107,18 @@ bool generations_are_fresh(const struct generations *k, int64_t now_ms)
     int64_t began_ms = atomic_load(&k->began_ms);
     return began_ms != 0 && now_ms <= began_ms + k->fresh_ms &&
            atomic_load(&k->doubts) == atomic_load(&k->confirmed);
+}
+
+bool generations_are_away(const struct generations *k)
+{
+    return atomic_load(&k->failed_ms) > atomic_load(&k->began_ms);
+}
+
+bool generations_have_grace(const struct generations *k, int64_t now_ms)
+{
+    int64_t began_ms = atomic_load(&k->began_ms);
+    return k->grace_ms > 0 && began_ms != 0 && generations_are_away(k) &&
+           now_ms <= began_ms + k->grace_ms;
 }
 
 int64_t generations_age_ms(const struct generations *k, int64_t now_ms)

@@ -14,6 +14,11 @@
  *   - what other processes write is found by reading: K is fresh for a while after each read began,
  *     and doubtful when that time is over.
  *
+ * While the database is away nobody can confirm K. What K has not passed may then still be given,
+ * but only to those who are told that it is unverified, and only for the grace after the youngest
+ * read began. Being away is more than being doubtful: a read must have failed that began later than
+ * the youngest one that went well. It is over with the next one that begins after the failed one.
+ *
  * All functions are thread-safe and take no lock. Scopes are numbers below CACHE_SCOPES_MAX whose
  * meaning is the caller's; a set of them is a mask of bits. Times are of the monotonic clock.
  */
@@ -35,8 +40,8 @@ struct cache_vector cache_vector_of(const int64_t *numbers, size_t count);
 
 struct generations;
 
-/** Nothing is known and K is doubtful until the first generations_seen(). */
-struct generations *generations_new(unsigned fresh_ms);
+/** Nothing is known and K is doubtful until the first generations_seen(). `grace_ms` 0: none. */
+struct generations *generations_new(unsigned fresh_ms, unsigned grace_ms);
 void generations_free(struct generations *k); /* NULL allowed */
 
 /** What must be taken note of before a read of the generations begins. */
@@ -48,6 +53,8 @@ struct cache_look generations_look(const struct generations *k);
 /** What the read found: raises K, and confirms what was doubtful when it began. */
 void generations_seen(struct generations *k, struct cache_look look,
                       const struct cache_vector *vector);
+/** The read found nothing: the database did not answer. */
+void generations_failed(struct generations *k, struct cache_look look);
 
 /** A commit of this process bumped `scopes`. Before anyone is told of it. */
 void generations_raise(struct generations *k, unsigned scopes, const struct cache_vector *bumped);
@@ -64,6 +71,10 @@ bool cache_known_equal(const struct cache_known *a, const struct cache_known *b,
 
 /** May K be relied on without reading? */
 bool generations_are_fresh(const struct generations *k, int64_t now_ms);
+/** Is the database away? */
+bool generations_are_away(const struct generations *k);
+/** Is it, and was K confirmed so recently that it may be relied on by those who are told? */
+bool generations_have_grace(const struct generations *k, int64_t now_ms);
 /** How long ago the youngest read that K rests on began, ms; −1 if there was none. */
 int64_t generations_age_ms(const struct generations *k, int64_t now_ms);
 unsigned generations_fresh_ms(const struct generations *k);

@@ -52,7 +52,7 @@ static int setup(void **state)
     struct cache_settings settings = {
         .max_bytes = 1 << 20, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = 1};
     struct fixture *fixture = mem_zalloc(1, sizeof *fixture);
-    fixture->k = generations_new(FRESH_MS);
+    fixture->k = generations_new(FRESH_MS, 0);
     fixture->cache = cache_new(&settings, fixture->k);
     fixture->key = test_key(1, fixture->text);
     fixture->now_ms = 1000000;

@@ -137,7 +137,7 @@ static bool ask(struct memory *memory, uint32_t number, struct test_values *valu
 
 static struct outcome run(const struct trace *trace, size_t max_bytes, size_t entry_bytes)
 {
-    struct generations *k = generations_new(1000);
+    struct generations *k = generations_new(1000, 0);
     struct memory *memory = memory_new(max_bytes, k);
     struct memory_statistics statistics;
     struct test_values values = {0};
@@ -161,7 +161,7 @@ static struct outcome run(const struct trace *trace, size_t max_bytes, size_t en
 /** The bytes of one entry, all of which are of one size. */
 static size_t measure_entry(void)
 {
-    struct generations *k = generations_new(1000);
+    struct generations *k = generations_new(1000, 0);
     struct memory *memory = memory_new(1 << 20, k);
     struct memory_statistics before, after;
     struct test_values values = {0};

@@ -11,11 +11,11 @@
 #include "base/mem.h"
 #include "cache_fixture.h"
 
-enum { FRESH_MS = 1000, NOW_MS = 1000000 };
+enum { FRESH_MS = 1000, GRACE_MS = 30000, NOW_MS = 1000000 };
 
 static int setup(void **state)
 {
-    *state = generations_new(FRESH_MS);
+    *state = generations_new(FRESH_MS, GRACE_MS);
     return 0;
 }
 
@@ -183,6 +183,76 @@ static void it_is_fresh_for_a_while_after_a_read_began(void **state)
     assert_false(generations_are_fresh(k, NOW_MS + 300 + FRESH_MS + 1));
 }
 
+/* Away */
+
+static struct cache_look look_at(const struct generations *k, int64_t now_ms)
+{
+    struct cache_look taken = generations_look(k);
+    taken.began_ms = now_ms;
+    return taken;
+}
+
+static void a_failed_read_makes_it_away_until_a_later_one_went_well(void **state)
+{
+    struct generations *k = *state;
+    see(k, look(k), 5, 7);
+    assert_false(generations_are_away(k));
+    generations_failed(k, look_at(k, NOW_MS + 200));
+    assert_true(generations_are_away(k));
+    assert_true(generations_are_fresh(k, NOW_MS + 200)); /* others have had no time to write */
+    see(k, look_at(k, NOW_MS + 100), 5, 7);              /* from before, but it took long */
+    assert_true(generations_are_away(k));
+    generations_doubt(k);
+    raise(k, SCOPE_A, 6, 0); /* a commit says nothing of what others wrote */
+    assert_true(generations_are_away(k));
+    see(k, look_at(k, NOW_MS + 400), 6, 7);
+    assert_false(generations_are_away(k));
+    assert_true(generations_are_fresh(k, NOW_MS + 400));
+}
+
+static void an_older_read_that_fails_late_does_not_make_it_away(void **state)
+{
+    struct generations *k = *state;
+    see(k, look_at(k, NOW_MS + 100), 5, 7);
+    generations_failed(k, look_at(k, NOW_MS));
+    assert_false(generations_are_away(k));
+    generations_failed(k, look_at(k, NOW_MS + 200));
+    see(k, look_at(k, NOW_MS + 300), 5, 7);
+    generations_failed(k, look_at(k, NOW_MS + 250));
+    assert_false(generations_are_away(k));
+    generations_failed(k, look_at(k, NOW_MS + 400));
+    assert_true(generations_are_away(k));
+}
+
+static void the_grace_lasts_from_the_youngest_read_while_it_is_away(void **state)
+{
+    struct generations *k = *state;
+    generations_failed(k, look(k));
+    assert_false(generations_have_grace(k, NOW_MS)); /* it has never been there */
+    see(k, look_at(k, NOW_MS + 100), 5, 7);
+    assert_false(generations_have_grace(k, NOW_MS + 100 + FRESH_MS + 1)); /* late, but not away */
+    generations_failed(k, look_at(k, NOW_MS + 200));
+    assert_true(generations_have_grace(k, NOW_MS + 200));
+    generations_failed(k, look_at(k, NOW_MS + 20000)); /* a further failure makes it no longer */
+    assert_true(generations_have_grace(k, NOW_MS + 100 + GRACE_MS));
+    assert_false(generations_have_grace(k, NOW_MS + 100 + GRACE_MS + 1));
+    see(k, look_at(k, NOW_MS + 50000), 5, 7);
+    assert_false(generations_have_grace(k, NOW_MS + 50000));
+    generations_failed(k, look_at(k, NOW_MS + 50200));
+    assert_true(generations_have_grace(k, NOW_MS + 50000 + GRACE_MS));
+}
+
+static void there_may_be_no_grace(void **state)
+{
+    struct generations *k = generations_new(FRESH_MS, 0);
+    (void)state;
+    see(k, look(k), 5, 7);
+    generations_failed(k, look_at(k, NOW_MS + 200));
+    assert_true(generations_are_away(k));
+    assert_false(generations_have_grace(k, NOW_MS));
+    generations_free(k);
+}
+
 static void a_look_takes_its_time_before_the_read(void **state)
 {
     int64_t before_ms = clock_monotonic_ms();
@@ -209,6 +279,8 @@ static void *raise_and_watch(void *context)
     struct cache_known last = generations_known(k);
     for (int64_t i = 0; i < RAISES; i++) {
         int64_t to = raiser->first + (int64_t)(test_random(&random) % (uint64_t)(i + 1)) * THREADS;
+        if (i % 7 == 0)
+            generations_failed(k, generations_look(k));
         if (i % 3 == 0)
             see(k, generations_look(k), to, to);
         else
@@ -250,6 +322,10 @@ int main(void)
         K_TEST(a_doubt_lasts_until_a_read_that_began_after_it),
         K_TEST(a_read_confirms_no_doubt_that_came_while_it_read),
         K_TEST(it_is_fresh_for_a_while_after_a_read_began),
+        K_TEST(a_failed_read_makes_it_away_until_a_later_one_went_well),
+        K_TEST(an_older_read_that_fails_late_does_not_make_it_away),
+        K_TEST(the_grace_lasts_from_the_youngest_read_while_it_is_away),
+        K_TEST(there_may_be_no_grace),
         K_TEST(a_look_takes_its_time_before_the_read),
         K_TEST(it_only_rises_for_many_threads),
     };

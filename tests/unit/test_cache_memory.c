@@ -26,7 +26,7 @@ struct fixture {
 
 static void start(struct fixture *fixture, size_t max_bytes)
 {
-    *fixture = (struct fixture){.k = generations_new(FRESH_MS)};
+    *fixture = (struct fixture){.k = generations_new(FRESH_MS, 0)};
     fixture->memory = memory_new(max_bytes, fixture->k);
 }
 

@@ -274,7 +274,7 @@ static void nobody_is_ever_given_what_is_outdated(void **state)
         .max_bytes = MAX_BYTES, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = 1};
     struct cache_statistics statistics;
     (void)state;
-    world.k = generations_new(1000);
+    world.k = generations_new(1000, 0);
     world.cache = cache_new(&settings, world.k);
     pthread_mutex_init(&world.lock, NULL);
     run(&world);
