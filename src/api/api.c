@@ -18,7 +18,6 @@ struct api *api_new(const struct api_settings *settings)
     api->login_by_address = throttle_new(settings->login_burst * ADDRESS_FACTOR,
                                          settings->login_drain_ms / ADDRESS_FACTOR + 1);
     fingerprint_key_new(api->fingerprint_key);
-    pthread_mutex_init(&api->health.lock, NULL);
     return api;
 }
 
@@ -26,7 +25,6 @@ void api_free(struct api *api)
 {
     if (!api)
         return;
-    pthread_mutex_destroy(&api->health.lock);
     throttle_free(api->login_by_account);
     throttle_free(api->login_by_address);
     free(api->openapi);
@@ -66,56 +64,17 @@ static bool ops_may(const struct api *api, struct http_request *request)
     return difference == 0;
 }
 
-/* /readyz asks the database, so it waits for a worker like any other request. */
-struct probe {
-    struct pool_job job; /* first */
-    struct http_request *request;
-};
-
-static void run_probe(struct pool_job *job, struct db *db, enum status status,
-                      const struct err *why)
+/** The database is migrated before there is a listener. Asks nobody, so it never waits. */
+static void reply_ready(struct api *api, struct http_request *request)
 {
-    struct probe *probe = (struct probe *)job;
-    (void)why;
-    if (status == OK) {
-        struct err err;
-        status = db_begin_read(db, &err);
-        if (status == OK) {
-            int64_t one;
-            status = db_select_int(db, &(struct query){"ready", "SELECT 1", READS}, DB_NO_PARAMS,
-                                   &one, &err);
-            db_rollback(db);
-        }
-    }
-    const char *text = status == OK ? "ready\n" : "not ready: the database does not answer\n";
-    struct http_reply reply = {
-        .status = status == OK ? 200 : 503,
-        .content_type = "text/plain; charset=utf-8",
-        .body = text,
-        .length = strlen(text),
-        .file = -1,
-    };
-    output_common_headers(probe->request);
-    http_reply_later(probe->request, &reply);
-}
-
-static void ready(struct api *api, struct http_request *request)
-{
-    if (atomic_load(&api->draining)) {
+    struct watch_state database;
+    watch_state(api->settings.watch, &database);
+    if (atomic_load(&api->draining))
         reply_ops(request, 503, "not ready: going down\n");
-        return;
-    }
-    struct probe *probe = arena_zalloc(http_arena(request), 1, sizeof *probe);
-    probe->job.run = run_probe;
-    probe->job.label = "/readyz";
-    probe->job.deadline_ms = clock_monotonic_ms() + api->settings.acquire_timeout_ms;
-    probe->request = request;
-    struct err err;
-    err_init(&err);
-    http_suspend(request);
-    enum status status = pool_submit(api->settings.pool, &probe->job, &err);
-    if (status != OK)
-        run_probe(&probe->job, NULL, status, &err);
+    else if (!database.is_up)
+        reply_ops(request, 503, "not ready: the database does not answer\n");
+    else
+        reply_ops(request, 200, "ready\n");
 }
 
 static void ops_handle(void *context, struct http_request *request)
@@ -130,7 +89,7 @@ static void ops_handle(void *context, struct http_request *request)
     else if (!ops_may(api, request))
         reply_ops(request, 401, "the token of OPENRISK_OPS_TOKEN is needed\n");
     else if (strcmp(path, "/readyz") == 0)
-        ready(api, request);
+        reply_ready(api, request);
     else
         reply_ops(request, 404, "here are /livez and /readyz\n");
 }

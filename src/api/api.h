@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "http/http.h"
 #include "store/pool.h"
+#include "store/watch.h"
 
 struct api;
 
@@ -23,6 +24,7 @@ struct api_settings {
     const struct clock *clock;
     struct pool *pool;          /* for all routes … */
     struct pool *password_pool; /* … but those that hash a password: one worker, a line of 16 */
+    struct watch *watch;        /* of the database, for /health and /readyz */
     uint8_t token_key[TOKEN_KEY_BYTES];
     const char *public_url;      /* "https://risk.example.org" or NULL: from the Host header */
     const char *trusted_proxies; /* or NULL */

@@ -21,6 +21,7 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
     json_put_int(out, "bytes", (int64_t)now.bytes);
     json_put_int(out, "max_bytes", (int64_t)now.max_bytes);
     json_put_int(out, "hits", (int64_t)now.hits);
+    json_put_int(out, "unverified", (int64_t)now.unverified);
     json_put_int(out, "misses", (int64_t)misses);
     json_put_int(out, "coalesced", (int64_t)now.coalesced);
     if (asked > 0)

@@ -170,7 +170,7 @@ static void run_act(struct passage *passage, struct db *db, enum status status,
     const struct api_settings *settings = &passage->api->settings;
     const struct route *route = passage->match.route;
     struct arena *arena = http_arena(request);
-    if (status != OK && !route->without_database) {
+    if (status != OK) {
         passage_reply_error(passage, status, why, http_reply_later);
         return;
     }
@@ -197,7 +197,7 @@ static void run_act(struct passage *passage, struct db *db, enum status status,
     status = access_check(passage, &service, &caller, &err);
     if (status == OK)
         status = answer(passage, &call, &err);
-    if (db && db_in_transaction(db))
+    if (db_in_transaction(db))
         db_rollback(db);
     if (status != OK || call.status >= 400)
         note_refusal(passage, &service, status != OK ? status : INVALID, &err);

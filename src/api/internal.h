@@ -4,7 +4,6 @@
 #ifndef OPENRISK_API_INTERNAL_H
 #define OPENRISK_API_INTERNAL_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "api/api.h"
@@ -14,20 +13,11 @@
 #include "auth/throttle.h"
 #include "cache/cache.h"
 
-/** What /health found, remembered for a second. */
-struct health {
-    pthread_mutex_t lock; /* guards the rest */
-    int64_t checked_ms;   /* monotonic; 0 = never */
-    bool database_up;
-    int64_t latency_us;
-};
-
 struct api {
     struct api_settings settings;
     char *openapi;
     struct throttle *login_by_account; /* per account and address */
     struct throttle *login_by_address;
-    struct health health;
     atomic_bool draining;
     uint8_t fingerprint_key[FINGERPRINT_KEY_BYTES];
 };

@@ -108,7 +108,6 @@ struct route {
     int status; /* of a success */
     enum body_kind body_kind;
     enum lane lane;
-    bool without_database;        /* called even if there is no connection (service->db NULL) */
     const struct list_spec *list; /* its filters, sorts and pages are parameters */
     const struct param *params;
     size_t param_count;

@@ -143,7 +143,7 @@ const struct route routes[] = {
     {HTTP_GET, "/export/risks.json", WHO_ANY, .act = export_get, .status = 200, .answers = "Export",
      .summary = "The whole register, for import elsewhere"},
 
-    {HTTP_GET, "/health", WHO_PUBLIC, .act = health_get, .status = 200, .without_database = true,
+    {HTTP_GET, "/health", WHO_PUBLIC, .act = health_get, .status = 200, .lane = LANE_LOOP,
      .answers = "Health", .summary = "Is it well; 503 when it is not"},
     {HTTP_GET, "/pool", WHO_ADMIN, .act = pool_get_state, .status = 200, .lane = LANE_LOOP,
      .answers = "Pools",
@@ -240,11 +240,12 @@ const struct schema schemas[] = {
     {"Export", SCHEMA_RECORD,
      .more = "format:string version:integer exported_at:string "
              "assets:[any risks:[any"},
-    {"PartHealth", SCHEMA_RECORD, .more = "status:string latency_us:integer"},
+    {"DatabaseHealth", SCHEMA_RECORD,
+     .more = "status:string latency_us:integer? checked_ms_ago:integer"},
     {"PoolHealth", SCHEMA_RECORD,
      .more = "status:string verdict:string open:integer in_use:integer idle:integer "
              "waiting:integer max_open:integer"},
-    {"Checks", SCHEMA_RECORD, .more = "database:PartHealth pool:PoolHealth"},
+    {"Checks", SCHEMA_RECORD, .more = "database:DatabaseHealth pool:PoolHealth"},
     {"Health", SCHEMA_RECORD, .more = "status:string version:string checks:Checks"},
     {"PoolWait", SCHEMA_RECORD, .more = "count:integer mean_us:integer max_us:integer"},
     {"PoolClosed", SCHEMA_RECORD,
@@ -261,8 +262,8 @@ const struct schema schemas[] = {
     {"CacheLosses", SCHEMA_RECORD,
      .more = "capacity:integer expired:integer outdated:integer replaced:integer"},
     {"CachePart", SCHEMA_RECORD,
-     .more = "entries:integer bytes:integer max_bytes:integer hits:integer misses:integer "
-             "coalesced:integer hit_rate:number? loads:integer load_failures:integer "
+     .more = "entries:integer bytes:integer max_bytes:integer hits:integer unverified:integer "
+             "misses:integer coalesced:integer hit_rate:number? loads:integer load_failures:integer "
              "repeats:integer stores:integer passed:integer too_large:integer late:integer "
              "evictions:CacheLosses loading:integer waiting:integer"},
     {"Cache", SCHEMA_RECORD,

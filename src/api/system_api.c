@@ -2,36 +2,14 @@
 #include "api/handlers.h"
 #include "api/internal.h"
 
-enum { REMEMBERED_MS = 1000 };
-
-/** Ask the database for something it must read. */
-static bool probe_database(struct db *db, int64_t *ret_latency_us)
-{
-    struct err ignored;
-    int64_t started_us = clock_monotonic_us(), schema;
-    static const struct query query = {"health", "SELECT count(*) FROM cache_generation", READS};
-    if (!db || db_begin_read(db, &ignored) != OK)
-        return false;
-    enum status status = db_select_int(db, &query, DB_NO_PARAMS, &schema, &ignored);
-    db_rollback(db);
-    *ret_latency_us = clock_monotonic_us() - started_us;
-    return status == OK;
-}
-
 enum status health_get(struct call *call, struct err *err)
 {
     (void)err;
     struct api *api = call->api;
-    struct health *health = &api->health;
-    pthread_mutex_lock(&health->lock);
-    int64_t now_ms = clock_monotonic_ms();
-    if (health->checked_ms == 0 || now_ms - health->checked_ms >= REMEMBERED_MS) {
-        health->database_up = probe_database(call->question.service->db, &health->latency_us);
-        health->checked_ms = now_ms;
-    }
-    bool up = health->database_up;
-    int64_t latency_us = health->latency_us;
-    pthread_mutex_unlock(&health->lock);
+    struct watch_state database;
+    watch_state(api->settings.watch, &database);
+    bool up = database.is_up;
+    int64_t ago_ms = clock_monotonic_ms() - database.checked_ms;
 
     struct pool_statistics pool;
     pool_statistics(api->settings.pool, &pool);
@@ -45,7 +23,8 @@ enum status health_get(struct call *call, struct err *err)
     json_open_object(out, "database");
     json_put_string(out, "status", up ? "UP" : "DOWN");
     if (up)
-        json_put_int(out, "latency_us", latency_us);
+        json_put_int(out, "latency_us", database.latency_us);
+    json_put_int(out, "checked_ms_ago", ago_ms);
     json_close_object(out);
     json_open_object(out, "pool");
     json_put_string(out, "status", crowded ? "DEGRADED" : "UP");

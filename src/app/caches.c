@@ -1,10 +1,11 @@
 #include "app/caches.h"
 
-#include "app/keeper.h"
+#include "base/clock.h"
 
 /* A session takes a few hundred bytes. */
 enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
 
+_Static_assert(CACHES_LOOK_MS + CACHES_LOOK_LIMIT_MS < CACHES_FRESH_MS, "away before doubtful");
 _Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for each scope");
 
 static struct db_look look(void *context)
@@ -13,12 +14,20 @@ static struct db_look look(void *context)
     return (struct db_look){.doubts = now.doubts, .began_ms = now.began_ms};
 }
 
+static struct cache_look look_of(struct db_look before)
+{
+    return (struct cache_look){.doubts = before.doubts, .began_ms = before.began_ms};
+}
+
 static void seen(void *context, struct db_look before, const int64_t generations[SCOPES])
 {
     struct cache_vector vector = cache_vector_of(generations, SCOPES);
-    generations_seen(context,
-                     (struct cache_look){.doubts = before.doubts, .began_ms = before.began_ms},
-                     &vector);
+    generations_seen(context, look_of(before), &vector);
+}
+
+static void failed(void *context, struct db_look before)
+{
+    generations_failed(context, look_of(before));
 }
 
 static void committed(void *context, unsigned scopes, const int64_t generations[SCOPES])
@@ -32,21 +41,43 @@ static void doubtful(void *context)
     generations_doubt(context);
 }
 
-void caches_init(struct caches *caches, struct database *database, size_t max_bytes)
+void caches_init(struct caches *caches, struct database *database, size_t max_bytes,
+                 unsigned grace_ms)
 {
     struct cache_settings responses = {
         .max_bytes = max_bytes, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = SHARDS_MAX};
     struct cache_settings sessions = {
         .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
-    caches->generations = generations_new(KEEPER_FRESH_MS, 0);
+    caches->generations = generations_new(CACHES_FRESH_MS, grace_ms);
     caches->responses = cache_new(&responses, caches->generations);
     caches->sessions = cache_new(&sessions, caches->generations);
     caches->watcher = (struct db_watcher){.context = caches->generations,
                                           .look = look,
                                           .seen = seen,
                                           .committed = committed,
-                                          .doubtful = doubtful};
+                                          .doubtful = doubtful,
+                                          .failed = failed};
     database_watch(database, &caches->watcher);
+}
+
+static void tick(void *context)
+{
+    struct caches *caches = context;
+    int64_t now_ms = clock_monotonic_ms();
+    cache_tick(caches->responses, now_ms);
+    cache_tick(caches->sessions, now_ms);
+}
+
+enum status caches_watch(struct caches *caches, struct database *database, struct watch **ret_watch,
+                         struct err *err)
+{
+    struct watch_settings settings = {.interval_ms = CACHES_LOOK_MS,
+                                      .limit_ms = CACHES_LOOK_LIMIT_MS};
+    if (caches->generations) {
+        settings.tick = tick;
+        settings.context = caches;
+    }
+    return watch_start(database, &settings, ret_watch, err);
 }
 
 void caches_release(struct caches *caches)

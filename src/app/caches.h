@@ -9,6 +9,13 @@
 
 #include "cache/cache.h"
 #include "store/db.h"
+#include "store/watch.h"
+
+/**
+ * The database is looked at each CACHES_LOOK_MS, and a look has CACHES_LOOK_LIMIT_MS: so one that
+ * does not answer is known to be away before K, which is fresh for CACHES_FRESH_MS, is doubtful.
+ */
+enum { CACHES_LOOK_MS = 200, CACHES_LOOK_LIMIT_MS = 700, CACHES_FRESH_MS = 1000 };
 
 struct caches {
     struct generations *generations; /* NULL, and so the next two: nothing is cached */
@@ -19,9 +26,17 @@ struct caches {
 
 /**
  * Of a migrated database that no other thread uses yet. `caches` must outlive its connections, and
- * stay where it is.
+ * stay where it is. For `grace_ms` after the database was last there, see cache/generations.h.
  */
-void caches_init(struct caches *caches, struct database *database, size_t max_bytes);
+void caches_init(struct caches *caches, struct database *database, size_t max_bytes,
+                 unsigned grace_ms);
+/**
+ * Start the watch of the database, which tells K what other processes write and whether the
+ * database is away, and ends the wait of requests whose deadline has passed. For zeroed caches it
+ * only watches.
+ */
+enum status caches_watch(struct caches *caches, struct database *database, struct watch **ret_watch,
+                         struct err *err) MUST_CHECK;
 /** After the last one is closed. Zeroed is allowed. */
 void caches_release(struct caches *caches);
 

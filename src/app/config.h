@@ -52,6 +52,7 @@ struct config {
     int64_t cache_ttl_matrix;
     int64_t cache_ttl_trends;
     int64_t cache_wait_timeout;
+    int64_t cache_db_grace; /* 0: none */
     int64_t login_burst;
     int64_t login_drain;
     int64_t shutdown_timeout;

@@ -38,6 +38,7 @@ static void make_api(struct server *server, const struct clock *clock,
         .clock = clock,
         .pool = server->pool,
         .password_pool = server->password_pool,
+        .watch = server->watch,
         .public_url = config->public_url,
         .trusted_proxies = config->trusted_proxies,
         .version = OPENRISK_VERSION,
@@ -104,10 +105,11 @@ enum status server_start(struct server *server, const struct config *config,
     server->config = config;
     server->database = database;
     if (config->cache_enabled)
-        caches_init(&server->caches, database, (size_t)config->cache_max_bytes);
+        caches_init(&server->caches, database, (size_t)config->cache_max_bytes,
+                    (unsigned)config->cache_db_grace);
     enum status status = start_pools(server, err);
-    if (status == OK && server->caches.responses)
-        status = keeper_start(database, server->caches.responses, &server->keeper, err);
+    if (status == OK)
+        status = caches_watch(&server->caches, database, &server->watch, err);
     if (status != OK)
         return status;
     make_api(server, clock, token_key);
@@ -116,10 +118,10 @@ enum status server_start(struct server *server, const struct config *config,
 
 static void stop_workers(struct server *server)
 {
-    keeper_stop(server->keeper);
+    watch_stop(server->watch);
     pool_free(server->password_pool);
     pool_free(server->pool);
-    server->keeper = NULL;
+    server->watch = NULL;
     server->password_pool = server->pool = NULL;
 }
 

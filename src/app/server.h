@@ -9,16 +9,16 @@
 #include "api/api.h"
 #include "app/caches.h"
 #include "app/config.h"
-#include "app/keeper.h"
 #include "base/mem.h"
 #include "http/http.h"
 #include "store/pool.h"
+#include "store/watch.h"
 
 struct server {
     const struct config *config;
     struct database *database;
-    struct caches caches;  /* zeroed: nothing is cached */
-    struct keeper *keeper; /* NULL likewise */
+    struct caches caches; /* zeroed: nothing is cached */
+    struct watch *watch;
     struct pool *pool;
     struct pool *password_pool;
     struct api *api;

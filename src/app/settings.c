@@ -311,6 +311,13 @@ const struct setting settings[] = {
      .min = 100,
      .max = 10 * MINUTE,
      .about = "How long a request may wait for an answer that another one is loading; then 503."},
+    {"CACHE_DB_GRACE",
+     SETTING_DURATION,
+     AT(cache_db_grace),
+     {"30s"},
+     .max = HOUR,
+     .about = "While the database is away, how long what is in the cache is still given, marked as "
+              "unverified; 0: not at all."},
     {"LOGIN_BURST",
      SETTING_COUNT,
      AT(login_burst),

@@ -121,6 +121,8 @@ struct db_watcher {
     void (*committed)(void *context, unsigned scopes, const int64_t generations[SCOPES]);
     /** A commit failed, and whether it took effect is not known. */
     void (*doubtful)(void *context);
+    /** A look at the database that began so has failed (store/watch.h). */
+    void (*failed)(void *context, struct db_look look);
 };
 /**
  * Once, when the database is migrated and before other threads use it; `watcher` must outlive all

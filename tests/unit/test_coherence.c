@@ -15,7 +15,6 @@
 #include <time.h>
 
 #include "app/caches.h"
-#include "app/keeper.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cache_fixture.h"
@@ -128,7 +127,7 @@ static struct fixture *start(bool clock_stands)
     struct risk_page page;
     struct err err;
     store_fixture_open(&fixture->store);
-    caches_init(&fixture->caches, fixture->store.database, CACHE_BYTES);
+    caches_init(&fixture->caches, fixture->store.database, CACHE_BYTES, 0);
     fixture->watcher = (struct db_watcher){.context = fixture,
                                            .look = look,
                                            .seen = seen,
@@ -447,15 +446,14 @@ static int64_t wait_for_k(const struct fixture *fixture, int64_t above, int64_t 
     }
 }
 
-static void the_keeper_finds_what_another_process_committed(void **state)
+static void the_watch_finds_what_another_process_committed(void **state)
 {
     enum { ROUNDS = 5 };
     struct fixture *fixture = *state;
-    struct keeper *keeper;
+    struct watch *watch;
     struct err err;
     int64_t longest_ms = 0;
-    assert_int_equal(
-        keeper_start(fixture->store.database, fixture->caches.responses, &keeper, &err), OK);
+    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &watch, &err), OK);
     assert_true(generations_are_fresh(fixture->caches.generations, clock_monotonic_ms()));
     for (int round = 0; round < ROUNDS; round++) {
         read_again(fixture->early, 1);
@@ -466,13 +464,13 @@ static void the_keeper_finds_what_another_process_committed(void **state)
         assert_false(is_hit(fixture, 1));
         assert_int_equal(read_again(fixture->early, 1), fixture->committed);
     }
-    keeper_stop(keeper);
+    watch_stop(watch);
     print_message("# figure: cache: a commit of another process was noticed after %d ms at most\n",
                   (int)longest_ms);
-    assert_in_range(longest_ms, 0, KEEPER_FRESH_MS);
+    assert_in_range(longest_ms, 0, CACHES_FRESH_MS);
 }
 
-/* Even without the keeper: K is not relied on for longer. */
+/* Even without the watch: K is not relied on for longer. */
 static void nothing_is_given_a_second_after_another_process_committed(void **state)
 {
     struct fixture *fixture = *state;
@@ -482,7 +480,7 @@ static void nothing_is_given_a_second_after_another_process_committed(void **sta
     do {
         arrived_ms = clock_monotonic_ms();
         version = read_again(fixture->early, 1);
-        assert_true(version == fixture->committed || arrived_ms <= committed_ms + KEEPER_FRESH_MS);
+        assert_true(version == fixture->committed || arrived_ms <= committed_ms + CACHES_FRESH_MS);
         sched_yield();
     } while (version != fixture->committed);
 }
@@ -520,13 +518,13 @@ static void wait_for_landing(struct patient *patient)
     pthread_mutex_unlock(&patient->lock);
 }
 
-static void the_keeper_ends_waits_that_take_too_long(void **state)
+static void the_watch_ends_waits_that_take_too_long(void **state)
 {
     struct fixture *fixture = *state;
     struct patient patient = {.waiter = {.landed = landed}};
     struct cache_flight *flight;
     struct cache_value *value;
-    struct keeper *keeper;
+    struct watch *watch;
     struct err err;
     char text[TEST_KEY_SIZE];
     struct cache_key key = test_key(1, text);
@@ -540,12 +538,11 @@ static void the_keeper_ends_waits_that_take_too_long(void **state)
     assert_int_equal(cache_enter(fixture->caches.responses, &key, &terms, now_ms, &patient.waiter,
                                  &value, &flight),
                      CACHE_WAITS);
-    assert_int_equal(
-        keeper_start(fixture->store.database, fixture->caches.responses, &keeper, &err), OK);
+    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &watch, &err), OK);
     wait_for_landing(&patient);
     assert_int_equal(patient.status, BUSY);
     assert_true(clock_monotonic_ms() >= patient.waiter.deadline_ms);
-    keeper_stop(keeper);
+    watch_stop(watch);
     struct cache_landing landing = {.err = &err, .status = err_set(&err, BUSY, NULL, "the end")};
     assert_true(cache_land(flight, &landing));
     assert_int_equal(patient.landings, 1);
@@ -561,9 +558,9 @@ int main(void)
         COHERENCE_TEST(deleting_what_is_cached_needs_no_change),
         COHERENCE_TEST(after_a_failed_commit_nothing_is_given_until_a_read_confirmed_k),
         COHERENCE_TEST(a_read_that_began_before_the_failure_confirms_nothing),
-        TIMED_TEST(the_keeper_finds_what_another_process_committed),
+        TIMED_TEST(the_watch_finds_what_another_process_committed),
         TIMED_TEST(nothing_is_given_a_second_after_another_process_committed),
-        TIMED_TEST(the_keeper_ends_waits_that_take_too_long),
+        TIMED_TEST(the_watch_ends_waits_that_take_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
