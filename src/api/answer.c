@@ -56,6 +56,7 @@ static const char *content_type_of(const struct answer *answer)
 
 static const struct http_param way_headers[][2] = {
     [WAY_HIT] = {{"X-Cache", "HIT"}, {"Cache-Status", "openrisk; hit"}},
+    [WAY_UNVERIFIED] = {{"X-Cache", "HIT"}, {"Cache-Status", "openrisk; hit; detail=unverified"}},
     [WAY_STORED] = {{"X-Cache", "MISS"}, {"Cache-Status", "openrisk; fwd=miss; stored"}},
     [WAY_COLLAPSED] = {{"X-Cache", "MISS"}, {"Cache-Status", "openrisk; fwd=miss; collapsed"}},
     [WAY_MISS] = {{"X-Cache", "MISS"}, {"Cache-Status", "openrisk; fwd=miss"}},

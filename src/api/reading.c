@@ -87,29 +87,72 @@ static void reply(struct passage *passage, struct answer *answer, enum answer_wa
     answer_reply(passage->request, answer, way, send);
 }
 
-bool reading_begin(struct passage *passage)
+/** On the event loop: may they, and what is asked? False if not, which has been said then. */
+static bool let_in(struct passage *passage, const struct session *session)
 {
-    struct cache *cache = cache_of(passage);
-    struct session *session = passage->session;
-    if (!cache || !session || http_has_body(passage->request))
-        return false;
-    passage->notes_use = session_claim_note(session, passage->now_ms);
-    if (passage->notes_use)
-        return false;
     struct err err;
     err_init(&err);
     enum status status = access_may(passage, &session->caller, &err);
     if (status == OK && !passage->asked)
         status = understand_and_note(passage, &err);
-    if (status != OK) {
+    if (status != OK)
         passage_reply_error(passage, status, &err, http_reply);
+    return status == OK;
+}
+
+/**
+ * The database may be away. Then both who asks and the answer are given as they were when it was
+ * last there, or neither: who is let in without having been verified gets nothing that is loaded.
+ */
+static bool begin_unverified(struct passage *passage, struct cache *cache)
+{
+    if (!passage->token || !generations_are_away(passage->api->settings.generations))
+        return false;
+    bool is_verified = passage->session != NULL;
+    if (!is_verified)
+        passage->session = session_find_unverified(passage->api, passage->token, passage->now_ms);
+    if (!passage->session)
+        return false;
+    passage->user_id = passage->session->caller.user_id;
+    if (!passage->is_admitted && !let_in(passage, passage->session))
         return true;
+    struct cache_value *value =
+        cache_get_unverified(cache, &passage->asked->key, clock_monotonic_coarse_ms());
+    if (value) {
+        reply(passage, answer_of(value), WAY_UNVERIFIED, http_reply);
+    } else if (!is_verified) {
+        session_unref(passage->session);
+        passage->session = NULL;
+        passage->user_id = NULL;
     }
+    return value != NULL;
+}
+
+/** True if its use is to be noted: by a worker, which there is none for without a database. */
+static bool claims_note(struct passage *passage)
+{
+    passage->notes_use = session_claim_note(passage->session, passage->now_ms) &&
+                         !generations_are_away(passage->api->settings.generations);
+    return passage->notes_use;
+}
+
+bool reading_begin(struct passage *passage)
+{
+    struct cache *cache = cache_of(passage);
+    if (!cache || http_has_body(passage->request))
+        return false;
+    if (!passage->session)
+        return begin_unverified(passage, cache);
+    if (claims_note(passage))
+        return false;
+    if (!let_in(passage, passage->session))
+        return true;
     passage->is_admitted = true;
     struct cache_value *value = cache_get(cache, &passage->asked->key, clock_monotonic_coarse_ms());
-    if (value)
-        reply(passage, answer_of(value), WAY_HIT, http_reply);
-    return value != NULL;
+    if (!value)
+        return begin_unverified(passage, cache);
+    reply(passage, answer_of(value), WAY_HIT, http_reply);
+    return true;
 }
 
 /** The flight of an answer has ended, on the thread of who led it. */

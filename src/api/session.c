@@ -21,19 +21,32 @@ static struct cache_key key_of(const struct api *api, const char *token,
                               .hash = fingerprint->words[0]};
 }
 
-struct session *session_find(const struct api *api, const char *token, int64_t now_ms)
+typedef struct cache_value *get(struct cache *cache, const struct cache_key *key, int64_t now_ms);
+
+static struct session *find_by(get *get_value, const struct api *api, const char *token,
+                               int64_t now_ms)
 {
     struct cache *cache = api->settings.sessions;
     if (!cache)
         return NULL;
     struct fingerprint fingerprint;
     struct cache_key key = key_of(api, token, &fingerprint);
-    struct session *session = session_of(cache_get(cache, &key, clock_monotonic_coarse_ms()));
+    struct session *session = session_of(get_value(cache, &key, clock_monotonic_coarse_ms()));
     if (session && session->expires_at <= now_ms) {
         session_unref(session);
         return NULL;
     }
     return session;
+}
+
+struct session *session_find(const struct api *api, const char *token, int64_t now_ms)
+{
+    return find_by(cache_get, api, token, now_ms);
+}
+
+struct session *session_find_unverified(const struct api *api, const char *token, int64_t now_ms)
+{
+    return find_by(cache_get_unverified, api, token, now_ms);
 }
 
 static void free_session(struct cache_value *value)

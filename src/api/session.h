@@ -27,6 +27,8 @@ struct session {
 
 /** A reference, or NULL: unknown here, expired, or accounts have changed. `now_ms`: wall clock. */
 struct session *session_find(const struct api *api, const char *token, int64_t now_ms);
+/** The same while the database is away, for answers that say so (cache_get_unverified()). */
+struct session *session_find_unverified(const struct api *api, const char *token, int64_t now_ms);
 /** Keep what the database said. A reference; also when it could not be kept. */
 struct session *session_keep(const struct api *api, const char *token,
                              const struct authentication *found);
