@@ -61,7 +61,7 @@ static enum status newer_than_program(int64_t number, struct err *err)
                    number, migrate_newest());
 }
 
-static enum status make_epoch(struct db *db, struct err *err)
+enum status migrate_renew_epoch(struct db *db, struct err *err)
 {
     unsigned char bytes[8];
     char epoch[2 * sizeof bytes + 1];
@@ -84,7 +84,7 @@ static enum status apply(struct db *db, const struct migration *migration, struc
         status = db_script(db, mark, err);
     }
     if (status == OK && migration->number == 1)
-        status = make_epoch(db, err);
+        status = migrate_renew_epoch(db, err);
     if (status != OK)
         return status;
     AUTO_FREE char *number = mem_format("%d", migration->number);
@@ -93,7 +93,7 @@ static enum status apply(struct db *db, const struct migration *migration, struc
     return meta_set(db, "schema", number, err);
 }
 
-static enum status apply_missing(struct db *db, struct err *err)
+enum status migrate_apply(struct db *db, struct err *err)
 {
     int64_t number;
     enum status status = schema_number(db, &number, err);
@@ -111,14 +111,10 @@ static enum status apply_missing(struct db *db, struct err *err)
     return OK;
 }
 
-enum status migrate_check(struct db *db, struct err *err)
+enum status migrate_check_here(struct db *db, struct err *err)
 {
     int64_t number;
-    enum status status = db_begin_read(db, err);
-    if (status != OK)
-        return status;
-    status = schema_number(db, &number, err);
-    db_rollback(db);
+    enum status status = schema_number(db, &number, err);
     if (status != OK)
         return status;
     if (number > migrate_newest())
@@ -128,6 +124,16 @@ enum status migrate_check(struct db *db, struct err *err)
                        number == 0 ? "there is no OpenRisk database: start openrisk serve first"
                                    : "the database has an older schema: start openrisk serve once");
     return OK;
+}
+
+enum status migrate_check(struct db *db, struct err *err)
+{
+    enum status status = db_begin_read(db, err);
+    if (status != OK)
+        return status;
+    status = migrate_check_here(db, err);
+    db_rollback(db);
+    return status;
 }
 
 enum status migrate(struct db *db, int64_t now_ms, struct err *err)
@@ -147,7 +153,7 @@ enum status migrate(struct db *db, int64_t now_ms, struct err *err)
     status = db_begin_write(db, now_ms, MIGRATION_TIMEOUT_MS, err);
     if (status != OK)
         return status;
-    status = apply_missing(db, err);
+    status = migrate_apply(db, err);
     if (status != OK) {
         db_rollback(db);
         return status;

@@ -29,8 +29,16 @@ int migrate_newest(void);
  */
 enum status migrate(struct db *db, int64_t now_ms, struct err *err) MUST_CHECK;
 
+/** The same inside a write transaction that is open, for more than the schema. */
+enum status migrate_apply(struct db *db, struct err *err) MUST_CHECK;
+
 /** For commands that must not change it: CONFLICT if the schema is not the newest one. */
 enum status migrate_check(struct db *db, struct err *err) MUST_CHECK;
+/** The same inside a transaction that is open. */
+enum status migrate_check_here(struct db *db, struct err *err) MUST_CHECK;
+
+/** The data is not the continuation of what a cache may have seen. In a write transaction. */
+enum status migrate_renew_epoch(struct db *db, struct err *err) MUST_CHECK;
 
 /** A value of `meta`, NOT_FOUND if it is not there; and setting one, inside a write transaction. */
 enum status meta_get(struct db *db, const char *name, struct arena *arena, char **ret_value,
