@@ -76,6 +76,18 @@ bool files_exist(const struct database *database)
     return !path || access(path, F_OK) == 0;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+bool files_are_same(const struct database *a, const struct database *b)
+{
+    return database_path(a) && database_path(b) && same_file(database_path(a), database_path(b));
+}
+
 /* Locks */
 
 static enum status make_folder(const char *path, struct err *err)
@@ -133,6 +145,19 @@ static bool take(int fd, enum files_lock lock)
     abort();
 }
 
+static char *lock_name(const struct database *database)
+{
+    AUTO_FREE char *path = resolve(database_path(database));
+    return mem_format("%s.lock", path);
+}
+
+static bool is_named(int fd, const char *name)
+{
+    struct stat of_fd, of_name;
+    return fstat(fd, &of_fd) == 0 && stat(name, &of_name) == 0 && of_fd.st_dev == of_name.st_dev &&
+           of_fd.st_ino == of_name.st_ino;
+}
+
 enum status files_lock(const struct database *database, enum files_lock lock, int *ret_fd,
                        struct err *err)
 {
@@ -144,12 +169,14 @@ enum status files_lock(const struct database *database, enum files_lock lock, in
     if (status != OK)
         return status;
     AUTO_FREE char *path = resolve(database_path(database));
-    AUTO_FREE char *name = mem_format("%s.lock", path);
+    AUTO_FREE char *name = lock_name(database);
     AUTO_FD int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set(err, UNAVAILABLE, NULL, "cannot open %s: %s", name, strerror(errno));
     if (!take(fd, lock))
         return refuse(fd, lock, path, err);
+    if (!is_named(fd, name)) /* whoever had it has removed it since it was opened: once more */
+        return files_lock(database, lock, ret_fd, err);
     if (lock == FILES_SERVE) {
         char text[24];
         int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
@@ -165,6 +192,46 @@ void files_unlock(int fd)
 {
     if (fd >= 0)
         close(fd);
+}
+
+bool files_are_served(const struct database *database)
+{
+    if (!database_path(database))
+        return false;
+    AUTO_FREE char *name = lock_name(database);
+    AUTO_FD int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct flock asked = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = BYTE_SERVED, .l_len = 1};
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
+}
+
+bool files_lock_exists(const struct database *database)
+{
+    if (!database_path(database))
+        return false;
+    AUTO_FREE char *name = lock_name(database);
+    return access(name, F_OK) == 0;
+}
+
+static void remove_leftovers(const char *path)
+{
+    static const char *const endings[] = {"-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        AUTO_FREE char *name = mem_format("%s%s", path, endings[i]);
+        unlink(name);
+    }
+}
+
+void files_remove(const struct database *database, bool with_lock)
+{
+    if (!database_path(database))
+        return;
+    AUTO_FREE char *path = resolve(database_path(database));
+    AUTO_FREE char *name = lock_name(database);
+    unlink(path);
+    remove_leftovers(path);
+    if (with_lock)
+        unlink(name);
 }
 
 /* SQLite, as far as copying needs it */
@@ -462,15 +529,6 @@ static enum status settle(const char *path, struct err *err)
     return status == INVALID ? OK : status;
 }
 
-static void remove_leftovers(const char *path)
-{
-    static const char *const endings[] = {"-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < COUNT_OF(endings); i++) {
-        AUTO_FREE char *name = mem_format("%s%s", path, endings[i]);
-        unlink(name);
-    }
-}
-
 /** Whoever restores (root, perhaps), the file goes on belonging to whom it belonged. */
 static void keep_owner(const char *old, const char *new)
 {
@@ -478,13 +536,6 @@ static void keep_owner(const char *old, const char *new)
     if (stat(old, &owner) == 0 && owner.st_uid != geteuid() &&
         chown(new, owner.st_uid, owner.st_gid) != 0)
         return; /* the server will say that it may not open the file */
-}
-
-static bool same_file(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-           of_a.st_ino == of_b.st_ino;
 }
 
 enum status files_restore(const struct database *database, const char *backup,

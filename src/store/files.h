@@ -34,6 +34,20 @@ void files_unlock(int fd); /* −1 allowed */
 /** Is there a database yet? For engines without files: true. */
 bool files_exist(const struct database *database);
 
+/** Do both name the same file? False while one of them is not there. */
+bool files_are_same(const struct database *a, const struct database *b);
+
+/** Does a server hold FILES_SERVE just now? For engines without files: false. */
+bool files_are_served(const struct database *database);
+
+/**
+ * Remove a database that this process has just made, with all that lies beside it. The caller
+ * holds FILES_REPLACE; no connection is open. `with_lock`: the lock file, too.
+ */
+void files_remove(const struct database *database, bool with_lock);
+/** Is there a lock file? Then it is not ours to remove. */
+bool files_lock_exists(const struct database *database);
+
 /** Progress in pages; returns false to give up, and the copying ends with CONFLICT. */
 typedef bool files_progress(void *context, int64_t done, int64_t all);
 
