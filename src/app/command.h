@@ -42,7 +42,8 @@ struct call {
     const char *values[COMMAND_OPTIONS_MAX]; /* by the command's options; "" for a flag */
     char *const *arguments;
     size_t argument_count;
-    bool is_usage; /* the error is in how the command was called */
+    bool has_database; /* --database was given */
+    bool is_usage;     /* the error is in how the command was called */
 };
 
 struct command {
@@ -93,6 +94,7 @@ enum status run_user(struct call *call, struct err *err);
 enum status run_token(struct call *call, struct err *err);
 enum status run_backup(struct call *call, struct err *err);
 enum status run_restore(struct call *call, struct err *err);
+enum status run_copy(struct call *call, struct err *err);
 enum status run_check(struct call *call, struct err *err);
 
 #endif

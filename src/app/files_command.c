@@ -1,33 +1,19 @@
 /*
  * backup and restore.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "app/command.h"
+#include "app/interrupt.h"
 #include "app/progress.h"
 
-static volatile sig_atomic_t stop;
-
-static void note_signal(int number)
-{
-    stop = number;
-}
-
 /** Ctrl-C ends the copying between two steps, so that its temporary file is removed. */
-static void catch_signals(void)
-{
-    struct sigaction note = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &note, NULL);
-    sigaction(SIGTERM, &note, NULL);
-}
-
 static bool show(void *context, int64_t done, int64_t all)
 {
     progress_show(context, done, all);
-    return !stop;
+    return !interrupt_came();
 }
 
 static void print_size(const char *what, const char *path)
@@ -45,7 +31,7 @@ enum status run_backup(struct call *call, struct err *err)
     enum status status = opened_init(call, OPEN_FILES, &opened, err);
     if (status != OK)
         return status;
-    catch_signals();
+    interrupt_catch();
     progress_init(&progress, "copying");
     status = files_backup(opened.database, target, show, &progress, err);
     progress_end(&progress);
@@ -63,7 +49,7 @@ enum status run_restore(struct call *call, struct err *err)
         status = files_lock(opened.database, FILES_REPLACE, &opened.lock, err);
     if (status != OK)
         return status;
-    catch_signals();
+    interrupt_catch();
     progress_init(&progress, "copying");
     status = files_restore(opened.database, call->arguments[0], show, &progress, err);
     progress_end(&progress);

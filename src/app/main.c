@@ -85,6 +85,18 @@ static const struct command commands[] = {
      .run = run_backup},
     {"restore", "FILE", 1, 1, "replace the database by a backup; the server must be stopped", NULL,
      .run = run_restore},
+    {"copy",
+     "",
+     0,
+     0,
+     "copy everything from one database to another, empty one",
+     "Any engine to any: this is how a register moves house. The source may be in use; the copy is "
+     "of\n"
+     "one moment. The target must be empty; it gets everything or stays as it was. Every row is "
+     "read\n"
+     "back and compared. Users, sessions and tokens stay valid.\n",
+     {{"from", "URL", "the source: sqlite:PATH or postgres://…"}, {"to", "URL", "the target"}},
+     .run = run_copy},
     {"check", "", 0, 0, "recompute every score, tally and link, and report differences", NULL,
      .run = run_check},
     {"config",
@@ -274,6 +286,7 @@ static enum status run_command(int argc, char **argv, struct call *call, struct 
         return status;
     }
     log_set_level(LOG_WARN); /* a person is watching; serve sets what is configured */
+    call->has_database = common[OPTION_DATABASE];
     call->clock.offset_ms = call->config.values.clock_offset;
     return call->command->run(call, err);
 }
