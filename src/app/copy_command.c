@@ -97,7 +97,6 @@ static enum status copy_opened(struct call *call, struct opened *source, struct 
     };
     int64_t rows[COPY_TABLES], began_ms = clock_monotonic_ms();
     bool is_served = files_are_served(source->database);
-    interrupt_catch();
     progress_init(&progress, "copying");
     enum status status = copy_register(source->db, target->db, &options, rows, err);
     progress_end(&progress);
@@ -124,6 +123,7 @@ enum status run_copy(struct call *call, struct err *err)
     AUTO_OPENED struct opened source = {.lock = -1};
     AUTO_OPENED struct opened target = {.lock = -1};
     struct traces traces = {true, true};
+    interrupt_catch(); /* before there is anything to take away */
     enum status status = open_source(call, &source, err);
     if (status == OK)
         status = open_target(call, &source, &target, &traces, err);

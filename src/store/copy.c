@@ -8,7 +8,7 @@
  * Every value goes as text or NULL. That is one path for all tables and both engines: SQLite's
  * columns turn digits into numbers by their affinity, PostgreSQL's parameters take the types of the
  * columns they are for. Columns have the same order in both, for both come from the same
- * migrations.
+ * migrations. Texts are ordered by their bytes in both, so keys are, too.
  *
  * Dumping the one into a file and loading it into the other was the alternative: it needs a format,
  * disk space, and a second program, and gives up the one snapshot and the one transaction.
@@ -29,37 +29,36 @@
 enum { COLUMNS_MAX = 64, REPORT_ROWS = 64, STATEMENT_MAX_BYTES = 2048 };
 
 const struct copy_table copy_tables[COPY_TABLES] = {
-    {.name = "meta", .key = "name", .postgres_key = "name COLLATE \"C\"", .is_begun = true},
-    {.name = "cache_generation",
-     .key = "scope",
-     .postgres_key = "scope COLLATE \"C\"",
-     .is_begun = true},
-    {.name = "counter", .key = "name", .postgres_key = "name COLLATE \"C\"", .is_begun = true},
-    {.name = "account", .key = "id", .postgres_key = "id COLLATE \"C\""},
-    {.name = "token", .key = "id", .postgres_key = "id COLLATE \"C\""},
-    {.name = "risk", .key = "ref"},
-    {.name = "risk_text", .key = "risk_ref", .is_searched = true},
-    {.name = "risk_label",
-     .key = "kind, label, risk_ref",
-     .postgres_key = "kind COLLATE \"C\", label COLLATE \"C\", risk_ref"},
-    {.name = "asset", .key = "id", .postgres_key = "id COLLATE \"C\""},
-    {.name = "risk_asset",
-     .key = "risk_ref, asset_id",
-     .postgres_key = "risk_ref, asset_id COLLATE \"C\""},
-    {.name = "mitigation", .key = "id", .postgres_key = "id COLLATE \"C\""},
-    {.name = "sub_action", .key = "id", .postgres_key = "id COLLATE \"C\""},
-    {.name = "risk_history", .key = "seq"},
-    {.name = "risk_tally",
-     .key = "impact, probability, level, status",
-     .postgres_key = "impact, probability, level COLLATE \"C\", status COLLATE \"C\""},
-    {.name = "day_figure", .key = "day"},
-    {.name = "mitigation_tally",
-     .key = "status, due_date",
-     .postgres_key = "status COLLATE \"C\", due_date COLLATE \"C\""},
-    {.name = "import_baseline",
-     .key = "source, external_id",
-     .postgres_key = "source COLLATE \"C\", external_id COLLATE \"C\""},
-    {.name = "audit_log", .key = "seq"},
+    {"meta", "name", .is_begun = true},
+    {"cache_generation", "scope", .is_begun = true},
+    {"counter", "name", .is_begun = true},
+    {"account", "id"},
+    {"token", "id"},
+    {"risk", "ref"},
+    {"risk_text", "risk_ref", .is_searched = true},
+    {"risk_label", "kind, label, risk_ref"},
+    {"asset", "id"},
+    {"risk_asset", "risk_ref, asset_id"},
+    {"mitigation", "id"},
+    {"sub_action", "id"},
+    {"risk_history", "seq"},
+    {"risk_tally", "impact, probability, level, status"},
+    {"day_figure", "day"},
+    {"mitigation_tally", "status, due_date"},
+    {"import_baseline", "source, external_id"},
+    {"audit_log", "seq"},
+};
+
+/* For PostgreSQL: rows that bring their numbers do not move the counters that number the next ones;
+ * and until autovacuum comes by, the planner would take all tables for empty. */
+static const struct query after_writing[] = {
+    {"copy_history_seq", "", TOUCHES_NOTHING,
+     "SELECT setval(pg_get_serial_sequence('risk_history', 'seq'), COALESCE(max(seq), 1), "
+     "max(seq) IS NOT NULL) FROM risk_history"},
+    {"copy_audit_seq", "", TOUCHES_NOTHING,
+     "SELECT setval(pg_get_serial_sequence('audit_log', 'seq'), COALESCE(max(seq), 1), "
+     "max(seq) IS NOT NULL) FROM audit_log"},
+    {"copy_analyze", "", TOUCHES_NOTHING, "ANALYZE"},
 };
 
 /* Checksums: 64-bit FNV-1a (Fowler, Noll and Vo; draft-eastlake-fnv, "The FNV Non-Cryptographic
@@ -156,13 +155,9 @@ static enum status pass(struct copying *copying, struct db *db, const struct cop
 {
     bool is_source = db == copying->from;
     const char *side = is_source ? "source" : "target";
-    const char *postgres_key = table->postgres_key ? table->postgres_key : table->key;
     AUTO_FREE char *sql = mem_format("SELECT * FROM %s ORDER BY %s", table->name, table->key);
-    AUTO_FREE char *postgres =
-        mem_format("SELECT * FROM %s ORDER BY %s", table->name, postgres_key);
     AUTO_FREE char *insert = NULL;
-    struct query select = {
-        .name = "copy_select", .sql = sql, .postgres = postgres, .streams = true};
+    struct query select = {.name = "copy_select", .sql = sql, .streams = true};
     struct digest digest = {.sum = FNV_BASIS};
     AUTO_ROWS struct db_rows rows = {0};
     enum status status = blame(db_select(db, &select, DB_NO_PARAMS, &rows, err), side, err);
@@ -272,6 +267,9 @@ static enum status write_all(struct copying *copying, struct err *err)
     enum status status = report(copying, false) ? OK : stopped(err);
     for (size_t i = 0; i < COPY_TABLES && status == OK; i++)
         status = pass(copying, copying->from, &copy_tables[i], &copying->read[i], err);
+    for (size_t i = 0; i < COUNT_OF(after_writing) && status == OK; i++)
+        status =
+            blame(db_exec(copying->to, &after_writing[i], DB_NO_PARAMS, NULL, err), "target", err);
     return status;
 }
 

@@ -23,11 +23,9 @@
 
 struct copy_table {
     const char *name;
-    const char *key; /* the columns of its primary key: what orders its rows */
-    const char
-        *postgres_key; /* the same, texts ordered by their bytes as SQLite does; NULL: `key` */
-    bool is_begun;     /* a migration puts rows into it */
-    bool is_searched;  /* a row is a risk's number and text: SQLite has an index beside it */
+    const char *key;  /* the columns of its primary key: what orders its rows */
+    bool is_begun;    /* a migration puts rows into it */
+    bool is_searched; /* a row is a risk's number and text: SQLite has an index beside it */
 };
 
 /** All tables, each after those that it refers to. A new one belongs in here: a test compares. */
