@@ -11,7 +11,7 @@ const { assertFails, succeed } = require('./command');
 const { ADMIN, ROOT, cli, startServer, temporaryFolder } = require('./lib');
 const { makeRisk } = require('./register');
 
-const COMMANDS = ['serve', 'import', 'export', 'user', 'token', 'backup', 'restore', 'check', 'config', 'version'];
+const COMMANDS = ['serve', 'import', 'export', 'user', 'token', 'backup', 'restore', 'copy', 'check', 'config', 'version'];
 const PASSWORD = 'set on the command line';
 const KEV_FILE = path.join(ROOT, 'tests/data/kev.csv');
 
@@ -68,6 +68,7 @@ test('wrong usage exits with 2 and says what to do', async () => {
         [['user', 'add', 'x@example.org', '--role', 'root', '--password-stdin'], /role|root/],
         [['token', 'create'], /--user/],
         [['backup'], /FILE/],
+        [['copy', '--from', 'sqlite:x'], /--to/],
         [['check', '--database'], /--database/],
     ];
     const folder = temporaryFolder();
