@@ -85,6 +85,14 @@ static void print_summary(const int64_t rows[COPY_TABLES], int64_t took_ms, cons
            all, (double)took_ms / 1000, from, to);
 }
 
+static enum status is_in_use(const struct opened *source, bool *ret_is_used, struct err *err)
+{
+    if (!files_are_served(source->database))
+        return copy_has_company(source->db, ret_is_used, err);
+    *ret_is_used = true;
+    return OK;
+}
+
 static enum status copy_opened(struct call *call, struct opened *source, struct opened *target,
                                struct err *err)
 {
@@ -96,16 +104,19 @@ static enum status copy_opened(struct call *call, struct opened *source, struct 
         .context = &progress,
     };
     int64_t rows[COPY_TABLES], began_ms = clock_monotonic_ms();
-    bool is_served = files_are_served(source->database);
+    bool is_used = false;
+    enum status status = is_in_use(source, &is_used, err);
+    if (status != OK)
+        return status;
     progress_init(&progress, "copying");
-    enum status status = copy_register(source->db, target->db, &options, rows, err);
+    status = copy_register(source->db, target->db, &options, rows, err);
     progress_end(&progress);
     if (status != OK)
         return status;
     print_summary(rows, clock_monotonic_ms() - began_ms,
                   database_shown_url(call_option(call, "from"), &call->arena),
                   database_shown_url(call_option(call, "to"), &call->arena));
-    if (is_served || files_are_served(source->database))
+    if (is_used)
         printf("a server is using the source: what it has written since the copy began is not in "
                "the copy\n");
     return OK;

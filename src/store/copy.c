@@ -306,6 +306,33 @@ static enum status finish(struct copying *copying, struct err *err)
     return status;
 }
 
+/** The answer to a commit may be lost with the connection. */
+static enum status commit(struct db *to, struct err *err)
+{
+    enum status status = db_commit(to, err);
+    if (status == UNAVAILABLE && db_is_broken(to))
+        err_set(err, status, NULL,
+                "the connection was lost, and whether everything or nothing was "
+                "copied is not known: \"openrisk check\" there tells");
+    return blame(status, "target", err);
+}
+
+enum status copy_has_company(struct db *db, bool *ret_has_company, struct err *err)
+{
+    static const struct query company = {
+        "copy_company", "", READS,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND application_name LIKE 'openrisk%'"};
+    int64_t count = 0;
+    enum status status = blame(db_begin_read(db, err), "source", err);
+    if (status != OK)
+        return status;
+    status = db_select_int(db, &company, DB_NO_PARAMS, &count, err);
+    db_rollback(db);
+    *ret_has_company = count > 0;
+    return status == NOT_FOUND ? OK : blame(status, "source", err);
+}
+
 /** Both transactions are open. */
 static enum status copy_here(struct copying *copying, struct err *err)
 {
@@ -314,6 +341,7 @@ static enum status copy_here(struct copying *copying, struct err *err)
         status = prepare_target(copying, err);
     if (status == OK)
         status = write_all(copying, err);
+    db_rollback(copying->from); /* its snapshot keeps others from tidying up */
     if (status == OK)
         status = compare_all(copying, err);
     return status == OK ? finish(copying, err) : status;
@@ -332,7 +360,7 @@ enum status copy_register(struct db *from, struct db *to, const struct copy_opti
     if (status == OK)
         status = copy_here(&copying, err);
     if (status == OK)
-        status = blame(db_commit(to, err), "target", err);
+        status = commit(to, err);
     db_rollback(from);
     db_rollback(to);
     db_bulk(to, false);

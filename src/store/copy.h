@@ -53,4 +53,10 @@ struct copy_options {
 enum status copy_register(struct db *from, struct db *to, const struct copy_options *options,
                           int64_t ret_rows[COPY_TABLES], struct err *err) MUST_CHECK;
 
+/**
+ * Is somebody else of this program connected, as far as it can be known? Engines with files: false;
+ * files_are_served() knows of those.
+ */
+enum status copy_has_company(struct db *db, bool *ret_has_company, struct err *err) MUST_CHECK;
+
 #endif
