@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mischief.h"
 #include "service/check.h"
 #include "service/import.h"
 #include "store/copy.h"
@@ -23,7 +24,7 @@
 #include "store/migrate.h"
 #include "store_fixture.h"
 
-enum { WRITE_TIMEOUT_MS = 1000, STATEMENTS = 256 };
+enum { WRITE_TIMEOUT_MS = 1000 };
 
 static const char text[] =
     "{\"assets\":[{\"id\":\"00000000-0000-7000-8000-000000000001\",\"name\":\"Asset\"}],"
@@ -41,115 +42,6 @@ static const char more[] =
     "INSERT INTO token VALUES ('t1', 'h1', 'u1', 0, 'cron', 'read', 1, 2, NULL);"
     "INSERT INTO audit_log VALUES (4000000000, 1, NULL, 'x', 'y', '', '', 'ok', '{}');"
     "INSERT INTO meta VALUES ('token_key', '00ff');";
-
-/* The wrapper */
-
-enum mischief { NO_MISCHIEF, LOSE_A_ROW, NULL_TO_EMPTY, MOVE_A_LETTER };
-
-static struct {
-    int64_t calls, fail_at; /* 0: none */
-    enum mischief mischief;
-    const char *beginning; /* of the statement that it happens to */
-    struct engine_statement *statements[STATEMENTS];
-    size_t count;
-} fault;
-
-static struct db_engine faulty;
-
-static bool fails(struct err *err)
-{
-    if (++fault.calls != fault.fail_at)
-        return false;
-    err_set(err, UNAVAILABLE, NULL, "the test lets a call fail");
-    return true;
-}
-
-static bool is_target(const struct engine_statement *statement)
-{
-    for (size_t i = 0; i < fault.count; i++)
-        if (fault.statements[i] == statement)
-            return true;
-    return false;
-}
-
-static enum status faulty_begin_read(struct engine_conn *conn, struct err *err)
-{
-    return fails(err) ? UNAVAILABLE : sqlite_engine.begin_read(conn, err);
-}
-
-static enum status faulty_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
-{
-    return fails(err) ? UNAVAILABLE : sqlite_engine.begin_write(conn, timeout_ms, err);
-}
-
-static enum status faulty_commit(struct engine_conn *conn, struct err *err)
-{
-    if (!fails(err))
-        return sqlite_engine.commit(conn, err);
-    sqlite_engine.rollback(conn);
-    return UNAVAILABLE;
-}
-
-static enum status faulty_script(struct engine_conn *conn, const char *sql, struct err *err)
-{
-    return fails(err) ? UNAVAILABLE : sqlite_engine.script(conn, sql, err);
-}
-
-static enum status faulty_prepare(struct engine_conn *conn, const char *sql,
-                                  struct engine_statement **ret_statement, struct err *err)
-{
-    enum status status =
-        fails(err) ? UNAVAILABLE : sqlite_engine.prepare(conn, sql, ret_statement, err);
-    if (status == OK && fault.mischief &&
-        strncmp(sql, fault.beginning, strlen(fault.beginning)) == 0 && fault.count < STATEMENTS)
-        fault.statements[fault.count++] = *ret_statement;
-    return status;
-}
-
-static enum status faulty_bind(struct engine_statement *statement, const struct db_value *params,
-                               size_t count, bool streams, struct err *err)
-{
-    struct db_value changed[STATEMENTS];
-    if (fails(err))
-        return UNAVAILABLE;
-    if (!is_target(statement))
-        return sqlite_engine.bind(statement, params, count, streams, err);
-    memcpy(changed, params, count * sizeof *params);
-    for (size_t i = 0; i < count && fault.mischief == NULL_TO_EMPTY; i++)
-        if (changed[i].kind == DB_KIND_NULL)
-            changed[i] = DB_TEXT("");
-    if (fault.mischief == MOVE_A_LETTER) { /* "t1", "h1" → "t", "1h1" */
-        changed[0] = DB_TEXT("t");
-        changed[1] = DB_TEXT("1h1");
-    }
-    return sqlite_engine.bind(statement, changed, count, streams, err);
-}
-
-static enum engine_step faulty_step(struct engine_statement *statement, enum status *ret_status,
-                                    struct err *err)
-{
-    if (fails(err)) {
-        *ret_status = UNAVAILABLE;
-        return ENGINE_FAILED;
-    }
-    if (fault.mischief == LOSE_A_ROW && is_target(statement)) {
-        fault.mischief = NO_MISCHIEF;
-        return ENGINE_DONE;
-    }
-    return sqlite_engine.step(statement, ret_status, err);
-}
-
-static void make_faulty(void)
-{
-    faulty = sqlite_engine;
-    faulty.begin_read = faulty_begin_read;
-    faulty.begin_write = faulty_begin_write;
-    faulty.commit = faulty_commit;
-    faulty.script = faulty_script;
-    faulty.prepare = faulty_prepare;
-    faulty.bind = faulty_bind;
-    faulty.step = faulty_step;
-}
 
 /* The two sides */
 
@@ -177,7 +69,7 @@ static void open_side(struct side *side, const struct house *house, const char *
     struct err err;
     side->path = mem_format("%s/%s", house->store.folder, name);
     AUTO_FREE char *url = mem_format("sqlite:%s", side->path);
-    must(database_new_of(&faulty, url, &side->database, &err), &err);
+    must(database_new_of(&mischief_engine, url, &side->database, &err), &err);
     must(db_open(side->database, &side->db, &err), &err);
 }
 
@@ -214,14 +106,12 @@ static int setup(void **state)
     struct import_result result = {0};
     struct err err;
     log_set_level(LOG_ERROR);
-    memset(&fault, 0, sizeof fault);
-    make_faulty();
+    mischief_init();
     store_fixture_open(&house->store);
     must(import_risks(&house->store.service, &options, text, strlen(text), &result, &err), &err);
     run(house->store.db, more);
     open_side(&house->from, house, "test.db");
     open_side(&house->to, house, "target.db");
-    fault.calls = 0;
     *state = house;
     return 0;
 }
@@ -381,17 +271,15 @@ static void every_call_that_fails_leaves_the_target_as_it_was(void **state)
     enum status status;
     int64_t n = 0;
     do {
-        fault.calls = 0;
-        fault.fail_at = ++n;
+        mischief_fail_at(++n);
         status = copy(house, &err);
-        fault.fail_at = 0;
+        mischief_fail_at(0);
         if (status != OK) {
             assert_int_equal(status, UNAVAILABLE);
             assert_untouched(house);
         }
     } while (status != OK);
     assert_true(n > 100);
-    assert_int_equal(fault.calls, n - 1);
     assert_clean(house);
     printf("# figure: %d calls failed, one after the other\n", (int)n - 1);
 }
@@ -408,9 +296,7 @@ static void a_row_that_is_lost_stops_the_copy(void **state)
                          strcmp(name, "asset") == 0 || strcmp(name, "mitigation") == 0;
         close_side(&house->to);
         open_side(&house->to, house, "target.db");
-        fault.count = 0;
-        fault.mischief = LOSE_A_ROW;
-        fault.beginning = insert;
+        mischief_do(LOSE_A_ROW, insert);
         assert_refused(house, CONFLICT, is_missed ? "refuses a row of table" : because);
         assert_untouched(house);
     }
@@ -431,9 +317,7 @@ static void a_value_that_changes_on_its_way_stops_the_copy(void **state)
             mem_format("table %s reads differently in the target", cases[i].table);
         close_side(&house->to);
         open_side(&house->to, house, "target.db");
-        fault.count = 0;
-        fault.mischief = cases[i].mischief;
-        fault.beginning = cases[i].beginning;
+        mischief_do(cases[i].mischief, cases[i].beginning);
         assert_refused(house, CONFLICT, because);
         assert_untouched(house);
     }
