@@ -6,12 +6,16 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { kevLines } = require('../tools/generate-kev');
-const { ROOT, cli, launch, inTime, startServer, temporaryFolder, waitFor } = require('./lib');
+const { sharedPostgres } = require('../tools/postgres');
+const { assertFails } = require('./command');
+const { copy, summaryOf } = require('./copying');
+const { ENGINE, ROOT, cli, startServer, temporaryFolder } = require('./lib');
 const { makeAsset, makeMitigation, makeRisk } = require('./register');
 
 const KEV_FILE = path.join(ROOT, 'tests/data/kev.csv');
-const MANY = 10000;
+
+/** The engines of the databases it moves to, one after the other. */
+const WAY = ENGINE === 'sqlite' ? ['sqlite'] : ['sqlite', 'postgres', 'postgres'];
 
 /** What people look at. The users' answers are part of it, but not what each sign-in changes. */
 const QUESTIONS = [
@@ -51,19 +55,6 @@ async function exported(server) {
     assert.ok(register.exported_at);
     delete register.exported_at;
     return register;
-}
-
-async function succeed(args, options) {
-    const run = await cli(args, options);
-    assert.strictEqual(run.code, 0, `openrisk ${args.join(' ')}: ${run.stdout}${run.stderr}`);
-    return run;
-}
-
-function assertFails(run, code, message) {
-    assert.strictEqual(run.code, code, `${run.stdout}\n${run.stderr}`);
-    assert.match(run.stderr, /^openrisk: /m);
-    assert.match(run.stderr, message);
-    assert.strictEqual(run.stdout, '');
 }
 
 /** The catalogue, corrections by hand, users, a token: {server, token, answers, register}. */
@@ -113,11 +104,15 @@ async function assertWorkGoesOn(house, { server, client }) {
     assert.strictEqual((await server.cli(['check'])).code, 0);
 }
 
-function summaryOf({ stdout }) {
-    const rows = Object.fromEntries([...stdout.matchAll(/^(\w+) +(\d+)$/gm)].map(([, table, count]) => [table, Number(count)]));
-    const [, all, seconds] = /^copied (\d+) rows in (\d+\.\d+) s/m.exec(stdout);
-    assert.strictEqual(Object.values(rows).reduce((sum, count) => sum + count, 0), Number(all));
-    return { rows, all, seconds };
+/** An empty database of an engine, which goes when test `t` ends: its URL. */
+async function newDatabase(t, engine, folder, number) {
+    if (engine === 'sqlite') {
+        return `sqlite:${path.join(folder, `home ${number}/register.db`)}`;
+    }
+    const cluster = await sharedPostgres();
+    const url = await cluster.createDatabase();
+    t.after(() => cluster.dropDatabase(url));
+    return url;
 }
 
 test('a register moves house', async (t) => {
@@ -125,102 +120,36 @@ test('a register moves house', async (t) => {
     const folder = temporaryFolder();
     t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
     const source = house.server.env.DATABASE_URL;
-    const target = `sqlite:${path.join(folder, 'new/home.db')}`;
+    const epochs = new Set([await house.server.sql("SELECT value FROM meta WHERE name = 'epoch'")]);
+    let [from, before, last] = [source, ENGINE];
 
-    await t.test('the copy tells what it copied, and that the source is being served', async (inner) => {
-        const run = await succeed(['copy', '--from', source, '--to', target]);
-        const { rows, all, seconds } = summaryOf(run);
-        assert.strictEqual(rows.risk, 1405);
-        assert.strictEqual(rows.account, 3);
-        assert.match(run.stdout, /a server is using the source/);
-        assert.doesNotMatch(run.stdout + run.stderr, /\r|\x1b/, 'a progress bar without a terminal');
-        inner.diagnostic(`figure: copy sqlite to sqlite: ${all} rows in ${seconds} s`);
-    });
+    for (const [number, engine] of WAY.entries()) {
+        const to = await newDatabase(t, engine, folder, number);
+        await t.test(`from ${before} to ${engine}: all is there, and told`, async (inner) => {
+            const run = await copy(from, to);
+            const { rows, all, seconds } = summaryOf(run);
+            assert.strictEqual(rows.risk, 1405);
+            assert.strictEqual(rows.account, 3);
+            assert.strictEqual(/a server is using the source/.test(run.stdout), from === source);
+            assert.doesNotMatch(run.stdout + run.stderr, /\r|\x1b/, 'a progress bar without a terminal');
+            inner.diagnostic(`figure: copy from ${before} to ${engine}: ${all} rows in ${seconds} s`);
+        });
 
-    await t.test('the copy answers as the source did, and work goes on', async (inner) => {
-        const moved = await assertMoved(inner, house, target);
-        assertFails(await cli(['copy', '--from', source, '--to', target]), 3, /in use by the server with process id \d+/);
-        await assertWorkGoesOn(house, moved);
+        await t.test(`from ${before} to ${engine}: the copy answers as the source did`, async (inner) => {
+            const { server } = await assertMoved(inner, house, to);
+            epochs.add(await server.sql("SELECT value FROM meta WHERE name = 'epoch'"));
+            assert.strictEqual(epochs.size, number + 2, 'each copy has an epoch of its own');
+        });
+        [from, before, last] = [to, engine, to];
+    }
+
+    await t.test('work goes on there, and the source is as it was', async (inner) => {
+        await assertWorkGoesOn(house, await assertMoved(inner, house, last));
+        assert.deepStrictEqual(await exported(house.server), house.register);
     });
 
     await t.test('a second copy into it is refused', async () => {
-        assertFails(await cli(['copy', '--from', source, '--to', target]), 1, /target: it is not empty: it has 3 users and 1406 risks/);
-    });
-
-    await t.test('a source that nobody serves is copied without a warning', async () => {
-        const run = await succeed(['copy', '--from', target, '--to', `sqlite:${path.join(folder, 'third.db')}`]);
-        assert.doesNotMatch(run.stdout, /a server is using/);
-    });
-});
-
-test('what cannot be copied is refused, and leaves nothing behind', async (t) => {
-    const server = await startServer(t);
-    await makeRisk(await server.signIn());
-    const source = server.env.DATABASE_URL;
-    const { folder } = server;
-    const before = fs.readdirSync(folder);
-    const other = `sqlite:${path.join(folder, 'other.db')}`;
-    fs.symlinkSync(path.join(folder, 'openrisk.db'), path.join(folder, 'link.db'));
-    const cases = [
-        [['--from', source], 2, /--to is missing/],
-        [['--to', other], 2, /--from is missing/],
-        [['--from', source, '--to', other, '--database', source], 2, /--database/],
-        [['--from', 'mysql://u:secret@h/x', '--to', other], 2, /--from: is not understood/],
-        [['--from', source, '--to', 'oracle:u:secret@h'], 2, /--to: is not understood/],
-        [['--from', `sqlite:${folder}/none.db`, '--to', other], 1, /there is no database .*none\.db/],
-        [['--from', source, '--to', source], 1, /the same database/],
-        [['--from', source, '--to', `sqlite:${folder}/link.db`], 1, /the same database/],
-        [['--from', source, '--to', `sqlite:${folder}/no/such/folder.db`], 3, /cannot make the folder/],
-    ];
-    for (const [args, code, message] of cases) {
-        const run = await cli(['copy', ...args], { cwd: folder });
-        assertFails(run, code, message);
-        assert.doesNotMatch(run.stderr, /secret/);
-    }
-    fs.writeFileSync(path.join(folder, 'empty.db'), '');
-    assertFails(await cli(['copy', '--from', `sqlite:${folder}/empty.db`, '--to', other]), 1, /source: there is no OpenRisk database/);
-    const foreign = path.join(folder, 'diary.db');
-    fs.writeFileSync(foreign, 'dear diary, '.repeat(1000));
-    assertFails(await cli(['copy', '--from', source, '--to', `sqlite:${foreign}`]), 3, /diary\.db/);
-    assert.ok(fs.readFileSync(foreign, 'utf8').startsWith('dear diary'));
-    const beside = /^(link|empty|diary)\.db(\.lock|-wal|-shm)?$/;
-    assert.deepStrictEqual(fs.readdirSync(folder).filter((name) => !beside.test(name)), before);
-});
-
-test('a copy that is interrupted leaves nothing', async (t) => {
-    const server = await startServer(t);
-    const { folder } = server;
-    await server.signIn();
-    const text = [...kevLines(MANY, 3, fs.readFileSync(KEV_FILE, 'utf8'))].join('');
-    assert.strictEqual((await server.cli(['import', '-', '--format', 'kev'], { input: text })).code, 0);
-    const before = fs.readdirSync(folder);
-    const file = path.join(folder, 'home.db');
-    const args = ['copy', '--from', server.env.DATABASE_URL, '--to', `sqlite:${file}`];
-    const startCopy = async () => {
-        const run = launch(args);
-        // Rows go from memory into the log beside the file while they are written.
-        await waitFor(() => fs.existsSync(`${file}-wal`), 'the copy to have begun');
-        return run;
-    };
-
-    for (const signal of ['SIGINT', 'SIGTERM']) {
-        await t.test(`${signal}: the target is gone again`, async () => {
-            const run = await startCopy();
-            run.child.kill(signal);
-            const { code } = await inTime(run.exited, `ending after ${signal}`, 10000);
-            assert.strictEqual(code, 1, run.stdout + run.stderr);
-            assert.match(run.stderr, /stopped; nothing was changed/);
-            assert.deepStrictEqual(fs.readdirSync(folder), before);
-        });
-    }
-
-    await t.test('SIGKILL: the target is empty still, and the next copy fills it', async () => {
-        const run = await startCopy();
-        run.child.kill('SIGKILL');
-        await run.exited;
-        const { rows } = summaryOf(await succeed(args));
-        assert.strictEqual(rows.risk, MANY);
-        const check = await cli(['check'], { env: { DATABASE_URL: `sqlite:${file}` } });
-        assert.strictEqual(check.code, 0, check.stdout);
+        const run = await cli(['copy', '--from', source, '--to', last]);
+        assertFails(run, 1, /target: it is not empty: it has 3 users and 1406 risks/);
     });
 });
