@@ -69,7 +69,7 @@ static enum status mischief_bind(struct engine_statement *statement, const struc
                                  size_t count, bool streams, struct err *err)
 {
     struct db_value changed[PARAMS_MAX];
-    char texts[2][200];
+    static char texts[2][200]; /* SQLite reads them when the statement is run */
     if (fails(err))
         return UNAVAILABLE;
     if (!is_target(statement))
