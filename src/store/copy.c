@@ -49,8 +49,8 @@ const struct copy_table copy_tables[COPY_TABLES] = {
     {"audit_log", "seq"},
 };
 
-/* For PostgreSQL: rows that bring their numbers do not move the counters that number the next ones;
- * and until autovacuum comes by, the planner would take all tables for empty. */
+/* For PostgreSQL: rows that bring their numbers do not move the counters that number the next ones.
+ */
 static const struct query after_writing[] = {
     {"copy_history_seq", "", TOUCHES_NOTHING,
      "SELECT setval(pg_get_serial_sequence('risk_history', 'seq'), COALESCE(max(seq), 1), "
@@ -58,7 +58,6 @@ static const struct query after_writing[] = {
     {"copy_audit_seq", "", TOUCHES_NOTHING,
      "SELECT setval(pg_get_serial_sequence('audit_log', 'seq'), COALESCE(max(seq), 1), "
      "max(seq) IS NOT NULL) FROM audit_log"},
-    {"copy_analyze", "", TOUCHES_NOTHING, "ANALYZE"},
 };
 
 /* Checksums: 64-bit FNV-1a (Fowler, Noll and Vo; draft-eastlake-fnv, "The FNV Non-Cryptographic
