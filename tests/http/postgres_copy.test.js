@@ -12,7 +12,15 @@ const { copy, summaryOf } = require('./copying');
 const { ROOT, cli, inTime, launch, startServer, temporaryFolder, waitFor } = require('./lib');
 
 const KEV_FILE = path.join(ROOT, 'tests/data/kev.csv');
-const WRITERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'INSERT INTO %'";
+const OURS = 'FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND ';
+const HELD = `${OURS} application_name = 'openrisk' AND wait_event_type = 'Lock'`;
+const HOLDER = `${OURS} query LIKE '%pg_sleep(600)%'`;
+
+/** What somebody else does so that a copy must wait half-way: while it makes the schema, or while it writes the last rows. */
+const HOLDS = {
+    'the schema': 'BEGIN; CREATE TABLE audit_log (x INTEGER)',
+    'the rows': 'BEGIN; LOCK TABLE audit_log IN EXCLUSIVE MODE',
+};
 
 /** A register in a file, and an empty database: {from, to, cluster}. */
 async function makeSides(t) {
@@ -27,51 +35,78 @@ async function makeSides(t) {
     return { from, to, cluster };
 }
 
-/** A copy that is writing its rows just now. */
-async function startCopy({ from, to, cluster }) {
-    const run = launch(['copy', '--from', from, '--to', to]);
+const ask = ({ cluster, to }, sql) => cluster.query(to, sql);
+const some = async (sides, sql) => (await ask(sides, `SELECT count(*) ${sql}`)) !== '0';
+
+/** How many rows each table has; '' while there are none. */
+async function contents(sides) {
+    const tables = await ask(sides, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname");
+    const counts = tables.split('\n').filter((name) => name).map((name) => `SELECT '${name}', count(*) FROM ${name};`);
+    return (await ask(sides, counts.join('\n'))) + (await ask(sides, tables.includes('meta') ? 'SELECT * FROM meta ORDER BY name' : ''));
+}
+
+/** The schema, and nothing in it but what the first start puts there. */
+async function makeSchema(sides) {
+    await copy(sides.from, sides.to);
+    const full = "SELECT string_agg(relname, ', ') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ('meta', 'cache_generation', 'counter')";
+    await ask(sides, `TRUNCATE ${await ask(sides, full)}`);
+}
+
+/** A copy that waits half-way: {run, release()}. */
+async function startCopy(sides, hold) {
+    const holder = ask(sides, `${hold}; SELECT pg_sleep(600)`).catch(() => {});
+    await waitFor(() => some(sides, HOLDER), 'the lock', 30000);
+    const run = launch(['copy', '--from', sides.from, '--to', sides.to], { env: { DB_WRITE_TIMEOUT: '60s' } });
     let exited = false;
     run.exited.finally(() => (exited = true));
-    await waitFor(async () => exited || (await cluster.query(to, `SELECT count(*) ${WRITERS}`)) !== '0', 'the copy to write');
+    await waitFor(async () => exited || some(sides, HELD), 'the copy to wait', 30000);
     assert.ok(!exited, `the copy ended before it could be disturbed: ${run.stdout}${run.stderr}`);
-    return run;
+    const release = async () => {
+        await ask(sides, `SELECT pg_terminate_backend(pid) ${HOLDER}`);
+        await holder;
+    };
+    return { run, release };
 }
 
-async function assertUntouched({ to, cluster }) {
-    const left = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
-    assert.strictEqual(await cluster.query(to, left), '0');
+for (const [where, hold] of Object.entries(HOLDS)) {
+    test(`what ends a copy while it writes ${where} leaves nothing in the target`, async (t) => {
+        const sides = await makeSides(t);
+        if (where === 'the rows') {
+            await makeSchema(sides);
+        }
+        const before = await contents(sides);
+
+        await t.test('Ctrl-C', async () => {
+            const { run, release } = await startCopy(sides, hold);
+            run.child.kill('SIGINT');
+            await release();
+            assert.strictEqual((await inTime(run.exited, 'ending after SIGINT', 30000)).code, 1, run.stdout + run.stderr);
+            assert.match(run.stderr, /stopped; nothing was changed/);
+            assert.strictEqual(await contents(sides), before);
+        });
+
+        await t.test('a lost connection, which is told', async () => {
+            const { run, release } = await startCopy(sides, hold);
+            await ask(sides, `SELECT pg_terminate_backend(pid) ${HELD}`);
+            assert.strictEqual((await inTime(run.exited, 'ending without a connection', 30000)).code, 3, run.stdout + run.stderr);
+            assert.match(run.stderr, /^openrisk: target: /m);
+            await release();
+            assert.strictEqual(await contents(sides), before);
+        });
+
+        await t.test('SIGKILL; and the next copy fills it', async () => {
+            const { run, release } = await startCopy(sides, hold);
+            run.child.kill('SIGKILL');
+            await run.exited;
+            await release();
+            await waitFor(async () => !(await some(sides, `${OURS} application_name = 'openrisk'`)), 'PostgreSQL to notice', 30000);
+            assert.strictEqual(await contents(sides), before);
+            assert.strictEqual(summaryOf(await copy(sides.from, sides.to)).rows.risk, 1404);
+            const check = await cli(['check'], { env: { DATABASE_URL: sides.to } });
+            assert.strictEqual(check.code, 0, check.stdout);
+        });
+    });
 }
-
-test('what ends a copy half-way', async (t) => {
-    const sides = await makeSides(t);
-
-    await t.test('Ctrl-C: nothing is in the target', async () => {
-        const run = await startCopy(sides);
-        run.child.kill('SIGINT');
-        assert.strictEqual((await inTime(run.exited, 'ending after SIGINT', 10000)).code, 1, run.stderr);
-        assert.match(run.stderr, /stopped; nothing was changed/);
-        await assertUntouched(sides);
-    });
-
-    await t.test('a lost connection: nothing is in the target, and it is told', async () => {
-        const run = await startCopy(sides);
-        await sides.cluster.query(sides.to, `SELECT pg_terminate_backend(pid) ${WRITERS}`);
-        assert.strictEqual((await inTime(run.exited, 'ending without a connection', 10000)).code, 3, run.stderr);
-        assert.match(run.stderr, /^openrisk: target: /m);
-        await assertUntouched(sides);
-    });
-
-    await t.test('SIGKILL: nothing is in the target, and the next copy fills it', async () => {
-        const run = await startCopy(sides);
-        run.child.kill('SIGKILL');
-        await run.exited;
-        await waitFor(async () => (await sides.cluster.query(sides.to, `SELECT count(*) ${WRITERS}`)) === '0', 'PostgreSQL to notice');
-        await assertUntouched(sides);
-        assert.strictEqual(summaryOf(await copy(sides.from, sides.to)).rows.risk, 1404);
-        const check = await cli(['check'], { env: { DATABASE_URL: sides.to } });
-        assert.strictEqual(check.code, 0, check.stdout);
-    });
-});
 
 test('a server that is started on the target meanwhile waits, and serves the copy', async (t) => {
     const sides = await makeSides(t);
@@ -80,8 +115,11 @@ test('a server that is started on the target meanwhile waits, and serves the cop
         input: 'a password for tests only\n',
     });
     assert.strictEqual(made.code, 0, made.stderr);
-    const run = await startCopy(sides);
-    const server = await startServer(t, { env: { DATABASE_URL: sides.to } });
+    const { run, release } = await startCopy(sides, HOLDS['the schema']);
+    const starting = startServer(t, { env: { DATABASE_URL: sides.to } });
+    await waitFor(async () => (await ask(sides, `SELECT count(*) ${HELD}`)) === '2', 'the server to wait', 15000);
+    await release();
+    const server = await starting;
     assert.strictEqual((await run.exited).code, 0, run.stderr);
     const ann = await server.signIn('ann@example.org', 'a password for tests only');
     assert.strictEqual((await ann.get('/risks')).json.total, 1404);
