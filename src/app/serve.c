@@ -22,9 +22,10 @@
 #include "base/mem.h"
 #include "service/account_service.h"
 #include "store/migrate.h"
+#include "store/queries.h"
 
 /* Of the time to stop, the last tenth is for the workers and for closing the database. */
-enum { DRAIN_TENTHS = 9 };
+enum { DRAIN_TENTHS = 9, NEAR_PERCENT = 80 };
 
 static enum status open_database(struct call *call, struct opened *opened,
                                  uint8_t ret_key[TOKEN_KEY_BYTES], struct err *err)
@@ -65,6 +66,25 @@ static enum status warm(struct api *api, struct db *db, struct err *err)
     if (status == OK)
         log_event(LOG_INFO, "warm", LOG_INT("answers", count),
                   LOG_INT("took_ms", clock_monotonic_ms() - began_ms));
+    return status;
+}
+
+/**
+ * All nodes together must leave room on the server for others: its own work, backups, a person who
+ * looks what is wrong.
+ */
+static enum status warn_about_connections(const struct config *config, struct db *db,
+                                          struct err *err)
+{
+    int64_t most = 0, ours = config->nodes * (config->db_pool_max + SERVER_OTHER_CONNECTIONS);
+    enum status status = db_begin_read(db, err);
+    if (status == OK)
+        status = db_select_int(db, &queries[QUERY_CONNECTIONS_MAX], DB_NO_PARAMS, &most, err);
+    db_rollback(db);
+    if (status == OK && most > 0 && 100 * ours > NEAR_PERCENT * most)
+        log_event(LOG_WARN, "many_connections", LOG_INT("may_open", ours),
+                  LOG_INT("server_takes", most), LOG_INT("nodes", config->nodes),
+                  LOG_TEXT("hint", "lower DB_POOL_MAX, or raise max_connections of PostgreSQL"));
     return status;
 }
 
@@ -171,6 +191,8 @@ static enum status start(struct call *call, struct opened *opened, struct server
     enum status status = password_init(err);
     if (status == OK)
         status = open_database(call, opened, token_key, err);
+    if (status == OK)
+        status = warn_about_connections(&call->config.values, opened->db, err);
     if (status == OK)
         status = server_start(server, &call->config.values, opened->database, &call->clock,
                               token_key, err);

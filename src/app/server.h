@@ -14,6 +14,9 @@
 #include "store/pool.h"
 #include "store/watch.h"
 
+/** Connections beside DB_POOL_MAX: for passwords, the watch, and the start. */
+enum { SERVER_OTHER_CONNECTIONS = 3 };
+
 struct server {
     const struct config *config;
     struct database *database;

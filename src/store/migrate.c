@@ -150,6 +150,7 @@ enum status migrate(struct db *db, int64_t now_ms, struct err *err)
     if (status != OK)
         return status;
 
+    db_set_statement_limit(db, 0); /* an index of a large table takes its time */
     status = db_begin_write(db, now_ms, MIGRATION_TIMEOUT_MS, err);
     if (status != OK)
         return status;

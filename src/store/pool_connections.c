@@ -70,12 +70,11 @@ bool pool_may_open(const struct pool *pool, int64_t now_ms)
 }
 
 /** A try has failed. Returns whether that is news. */
-static bool note_failure(struct pool *pool, bool was_probe, const struct err *err, int64_t now_ms)
+static bool note_failure(struct pool *pool, bool was_probe, int64_t now_ms)
 {
     struct outage *outage = &pool->outage;
     bool is_news = !outage->is_on;
     pool->counters.open_failures++;
-    outage->err = *err;
     if (pool->stopping)
         pool_watch_by(pool, 0);
     if (!is_news && !was_probe)
@@ -122,7 +121,7 @@ static struct connection *open_one(struct pool *pool)
     if (is_probe)
         outage->is_probing = false;
     if (status != OK) {
-        if (note_failure(pool, is_probe, &err, now_ms)) {
+        if (note_failure(pool, is_probe, now_ms)) {
             pthread_mutex_unlock(&pool->lock);
             log_failure(pool, &err);
             pthread_mutex_lock(&pool->lock);

@@ -54,7 +54,6 @@ struct outage {
     bool is_on;
     bool is_probing; /* one worker tries */
     int64_t since_ms, next_probe_ms, backoff_ms;
-    struct err err; /* of the last try */
 };
 
 struct pool {

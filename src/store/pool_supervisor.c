@@ -34,16 +34,15 @@ static void tell(struct pool *pool, struct pool_job *job, enum status status, st
     pthread_mutex_lock(&pool->lock);
 }
 
-/** Why nobody could take it: there are too many, or there is no connection at all. */
+/**
+ * Why nobody could take it: there are too many, or there is no connection at all. What the engine
+ * said names hosts and files: that is for the log.
+ */
 static enum status reason_of_delay(const struct pool *pool, struct err *ret_err)
 {
     err_init(ret_err);
     if (pool->open > 0)
         return err_set(ret_err, BUSY, NULL, "the server is busy; try again");
-    if (pool->outage.is_on) {
-        *ret_err = pool->outage.err;
-        return UNAVAILABLE; /* whatever it is by itself: the client can only come back later */
-    }
     return err_set(ret_err, UNAVAILABLE, NULL, "the database does not answer");
 }
 

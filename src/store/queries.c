@@ -82,6 +82,13 @@ const struct query queries[QUERIES] = {
     [QUERY_INTEGRITY] = {"integrity", "PRAGMA integrity_check(20)", READS,
                          .postgres = "SELECT 'ok'"},
 
+    /* How many connections the server takes from us and others; a file takes any number. */
+    [QUERY_CONNECTIONS_MAX] = {"connections_max", "SELECT 0", READS,
+                               .postgres =
+                                   "SELECT CAST(current_setting('max_connections') AS BIGINT) - "
+                                   "CAST(current_setting('superuser_reserved_connections') "
+                                   "AS BIGINT)"},
+
     [QUERY_ACCOUNT_COUNT] = {"account_count", "SELECT count(*) FROM account", READS},
     [QUERY_ACCOUNT_BY_ID] = {"account_by_id",
                              "SELECT " ACCOUNT_COLUMNS " FROM account WHERE id = $1", READS},
