@@ -58,4 +58,4 @@ function addJson(file, results) {
     fs.writeFileSync(file, `${JSON.stringify([...before, ...results], null, 2)}\n`);
 }
 
-module.exports = { addJson, medianOf, options, quantile, residentMb, serverWith };
+module.exports = { addJson, importFile, medianOf, options, quantile, residentMb, serverWith };

@@ -340,4 +340,4 @@ function sharedPostgres() {
     return shared;
 }
 
-module.exports = { attachPostgres, isAlive, sharedPostgres, startPostgres };
+module.exports = { attachPostgres, environmentFor, isAlive, programPath, sharedPostgres, startPostgres };
