@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "store/engine.h"
 
 /* This engine's own; `inner` are the other engine's, which calls them the same. */
 struct engine_shared {
@@ -63,6 +62,12 @@ static void shared_free(struct engine_shared *shared)
     free(shared);
 }
 
+static void set_limits(struct engine_shared *shared, const struct db_limits *limits)
+{
+    if (shared->faulty->inner->set_limits)
+        shared->faulty->inner->set_limits(shared->inner, limits);
+}
+
 static const char *path(const struct engine_shared *shared)
 {
     return shared->faulty->inner->path(shared->inner);
@@ -116,7 +121,8 @@ static void close_one(struct engine_conn *conn)
 
 static bool is_broken(const struct engine_conn *conn)
 {
-    return conn->is_broken;
+    const struct db_engine *inner = inner_of(conn);
+    return conn->is_broken || (inner->is_broken && inner->is_broken(conn->inner));
 }
 
 static bool is_alive(struct engine_conn *conn, int ping_timeout_ms)
@@ -126,7 +132,14 @@ static bool is_alive(struct engine_conn *conn, int ping_timeout_ms)
     (*(ping_timeout_ms ? &faulty->pings : &faulty->looks))++;
     conn->is_broken |= conn->breaks < faulty->breaks;
     pthread_mutex_unlock(&faulty->lock);
-    return !conn->is_broken;
+    const struct db_engine *inner = inner_of(conn);
+    return !conn->is_broken && (!inner->is_alive || inner->is_alive(conn->inner, ping_timeout_ms));
+}
+
+static void set_statement_limit(struct engine_conn *conn, int limit_ms)
+{
+    if (inner_of(conn)->set_statement_limit)
+        inner_of(conn)->set_statement_limit(conn->inner, limit_ms);
 }
 
 static enum status script(struct engine_conn *conn, const char *sql, struct err *err)
@@ -190,6 +203,13 @@ static enum status bind(struct engine_statement *statement, const struct db_valu
     return inner_of(statement->conn)->bind(statement->inner, params, count, streams, err);
 }
 
+static enum status queue(struct engine_statement *statement, struct err *err)
+{
+    if (fails(statement->conn))
+        return lost(err);
+    return inner_of(statement->conn)->queue(statement->inner, err);
+}
+
 static enum engine_step step(struct engine_statement *statement, enum status *ret_status,
                              struct err *err)
 {
@@ -229,17 +249,17 @@ static int column_count(struct engine_statement *statement)
     return inner_of(statement->conn)->column_count(statement->inner);
 }
 
-/* `dialect` is SQLite's, which is all that it has been put around so far. */
 static const struct db_engine faulty_engine = {
     .name = "faulty",
-    .dialect = DIALECT_SQLITE,
     .shared_new = shared_new,
     .shared_free = shared_free,
+    .set_limits = set_limits,
     .path = path,
     .open = open_one,
     .close = close_one,
     .is_broken = is_broken,
     .is_alive = is_alive,
+    .set_statement_limit = set_statement_limit,
     .script = script,
     .begin_read = begin_read,
     .begin_write = begin_write,
@@ -262,7 +282,9 @@ static const struct db_engine faulty_engine = {
 
 void faulty_init(struct faulty *faulty, const struct db_engine *inner)
 {
-    *faulty = (struct faulty){.inner = inner};
+    *faulty = (struct faulty){.inner = inner, .engine = faulty_engine};
+    faulty->engine.dialect = inner->dialect;
+    faulty->engine.queue = inner->queue ? queue : NULL;
     pthread_mutex_init(&faulty->lock, NULL);
     pthread_cond_init(&faulty->changed, NULL);
 }
@@ -277,7 +299,7 @@ void faulty_database(struct faulty *faulty, const char *url, struct database **r
 {
     struct err err;
     AUTO_FREE char *own_url = mem_format("%" PRIxPTR ":%s", (uintptr_t)faulty, url);
-    if (database_new_of(&faulty_engine, own_url, ret_database, &err) != OK)
+    if (database_new_of(&faulty->engine, own_url, ret_database, &err) != OK)
         abort();
 }
 

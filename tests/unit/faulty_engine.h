@@ -15,10 +15,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "store/db.h"
+#include "store/engine.h"
 
 struct faulty {
     const struct db_engine *inner;
+    struct db_engine engine;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     unsigned open, most_open, opens, looks, pings;

@@ -24,9 +24,9 @@ struct pool_fixture *pool_fixture_new(void)
 {
     struct pool_fixture *fixture = mem_zalloc(1, sizeof *fixture);
     store_fixture_open(&fixture->store);
-    AUTO_FREE char *url = mem_format("sqlite:%s/test.db", fixture->store.folder);
-    faulty_init(&fixture->faulty, &sqlite_engine);
-    faulty_database(&fixture->faulty, url, &fixture->database);
+    bool is_postgres = strcmp(store_fixture_engine(), "postgres") == 0;
+    faulty_init(&fixture->faulty, is_postgres ? &postgres_engine : &sqlite_engine);
+    faulty_database(&fixture->faulty, fixture->store.url, &fixture->database);
     fixture->settings = pool_usual("test", 1);
     pthread_mutex_init(&fixture->lock, NULL);
     thread_condition_init(&fixture->changed);

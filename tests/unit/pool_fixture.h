@@ -1,5 +1,6 @@
 /**
- * A pool over a migrated SQLite database whose engine can fail, and jobs that note how they ended.
+ * A pool over a migrated database (store_fixture.h) whose engine can fail, and jobs that note how
+ * they ended.
  *
  *     struct pool_fixture *fixture = pool_fixture_new();
  *     fixture->settings.max_open = 3; …
