@@ -248,7 +248,7 @@ static void *submit_in_trouble(void *argument)
         struct err err;
         *job = (struct stress_job){
             .job = {.run = run_stress,
-                    .deadline_ms = clock_monotonic_ms() + draw(client, 40),
+                    .deadline_ms = clock_monotonic_ms() + draw(client, 200),
                     .label = "stress"},
             .stress = stress,
             .reads = draw(client, 2),
@@ -271,7 +271,7 @@ static void start_stress(struct pool_fixture *fixture)
     fixture->settings.max_open = 6;
     fixture->settings.max_idle = 2;
     fixture->settings.max_waiting = 200;
-    fixture->settings.lifetime_ms = 20;
+    fixture->settings.lifetime_ms = 100;
     fixture->settings.idle_time_ms = 10;
     fixture->settings.surplus_time_ms = 2;
     fixture->settings.leak_warning_ms = FIXTURE_DEADLINE_MS;
@@ -290,6 +290,7 @@ static void check_stress(struct pool_fixture *fixture, const struct stress *stre
     for (int reason = 0; reason < POOL_CLOSED_REASONS; reason++)
         closed += now->closed[reason];
     assert_int_equal(stress->called, accepted);
+    assert_true(stress->ok > 0);
     assert_int_equal(now->refused, refused);
     assert_int_equal(now->jobs + now->timed_out, accepted);
     assert_int_equal(now->opened, closed + now->open);
