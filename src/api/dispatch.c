@@ -225,13 +225,21 @@ static void run(struct pool_job *job, struct db *db, enum status status, const s
 }
 
 /**
- * Whoever is not known here goes the general way, where the database is asked. (That a token was
- * used is not noted here: in an outage the answer would have to wait for that.)
+ * Whoever is not known here goes the general way, where the database is asked; while it is away,
+ * who was known is believed for CACHE_DB_GRACE. (That a token was used is not noted here: in an
+ * outage the answer would have to wait for that.)
  */
-static bool is_for_loop(const struct passage *passage)
+static bool is_for_loop(struct passage *passage)
 {
+    const struct api_settings *settings = &passage->api->settings;
     const struct route *route = passage->match.route;
-    return route->lane == LANE_LOOP && (route->who == WHO_PUBLIC || passage->session);
+    if (route->lane != LANE_LOOP || route->who == WHO_PUBLIC)
+        return route->lane == LANE_LOOP;
+    if (!passage->session && settings->generations && generations_are_away(settings->generations)) {
+        passage->session = session_find_unverified(passage->api, passage->token, passage->now_ms);
+        passage->user_id = passage->session ? passage->session->caller.user_id : NULL;
+    }
+    return passage->session != NULL;
 }
 
 /** A route that needs neither worker nor database. */

@@ -97,6 +97,13 @@ test('while the database is away', async (t) => {
         await assertRefused(server.client().post('/auth/login', { email: 'admin@example.org', password: 'x' }));
     });
 
+    await t.test('GET /pool is answered to an admin who is known', async () => {
+        const { general } = (await admin.expect(200, 'GET', '/pool')).json;
+        assert.ok(general.timed_out + general.refused > 0, JSON.stringify(general));
+        assertProblem(await analyst.get('/pool'), 403);
+        await assertRefused(unknown.get('/pool'));
+    });
+
     await t.test('a token that nobody made is refused as ever', async () => {
         assertProblem(await server.client('made up').get(LIST), 401);
     });
