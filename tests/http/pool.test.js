@@ -71,8 +71,8 @@ test('GET /pool', async (t) => {
         const { pool } = (await server.client().expect(200, 'GET', '/health')).json.checks;
         assert.strictEqual(pool.status, 'UP');
         assert.strictEqual(pool.max_open, 3);
-        assert.ok(pool.in_use + pool.idle <= pool.open && pool.open <= 3, JSON.stringify(pool));
-        assert.ok(['ok', 'near_capacity'].includes(pool.verdict), pool.verdict);
+        assert.ok(pool.in_use + pool.idle <= pool.open, JSON.stringify(pool));
+        assert.strictEqual(pool.verdict, 'ok');
     });
 });
 
