@@ -114,8 +114,11 @@ struct cache_value *cache_get_unverified(struct cache *cache, const struct cache
 {
     if (!generations_have_grace(cache->k, now_ms))
         return NULL;
+    /* What had not expired when the database was last seen does not grow old meanwhile: nothing
+     * newer is to be had. */
+    int64_t seen_ms = generations_seen_ms(cache->k);
     struct shard *shard = lock_shard(cache, key);
-    struct cache_value *value = memory_get(shard->memory, key, now_ms);
+    struct cache_value *value = memory_get(shard->memory, key, seen_ms);
     if (value) {
         cache_value_ref(value);
         shard->counts.hits++;

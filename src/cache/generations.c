@@ -121,6 +121,11 @@ bool generations_have_grace(const struct generations *k, int64_t now_ms)
            now_ms <= began_ms + k->grace_ms;
 }
 
+int64_t generations_seen_ms(const struct generations *k)
+{
+    return atomic_load(&k->began_ms);
+}
+
 int64_t generations_age_ms(const struct generations *k, int64_t now_ms)
 {
     int64_t began_ms = atomic_load(&k->began_ms);

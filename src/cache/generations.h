@@ -75,6 +75,8 @@ bool generations_are_fresh(const struct generations *k, int64_t now_ms);
 bool generations_are_away(const struct generations *k);
 /** Is it, and was K confirmed so recently that it may be relied on by those who are told? */
 bool generations_have_grace(const struct generations *k, int64_t now_ms);
+/** When the youngest read that K rests on began; 0 if there was none. */
+int64_t generations_seen_ms(const struct generations *k);
 /** How long ago the youngest read that K rests on began, ms; −1 if there was none. */
 int64_t generations_age_ms(const struct generations *k, int64_t now_ms);
 unsigned generations_fresh_ms(const struct generations *k);

@@ -166,10 +166,21 @@ static void what_k_has_passed_is_given_to_nobody(void **state)
     assert_false(is_given_unverified(fixture));
 }
 
-static void what_has_expired_is_given_to_nobody(void **state)
+static void what_would_expire_meanwhile_is_given_until_the_grace_ends(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->now_ms += TTL_MS + TTL_MS / 10 - FRESH_MS;
+    fixture->now_ms += TTL_MS - TTL_MS / 10 - FRESH_MS;
+    see(fixture);
+    fixture->now_ms += TTL_MS / 5 + FRESH_MS + 1;
+    fail_to_see(fixture);
+    assert_true(generations_have_grace(fixture->k, fixture->now_ms));
+    assert_true(is_given_unverified(fixture));
+}
+
+static void what_had_expired_before_is_given_to_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->now_ms += TTL_MS + TTL_MS / 10 + 1;
     see(fixture);
     fixture->now_ms += FRESH_MS + 1;
     fail_to_see(fixture);
@@ -215,7 +226,8 @@ int main(void)
         GRACE_TEST(while_it_is_there_nobody_gets_it_unverified),
         GRACE_TEST(after_a_doubt_it_is_given_unverified_only_while_away),
         GRACE_TEST(what_k_has_passed_is_given_to_nobody),
-        GRACE_TEST(what_has_expired_is_given_to_nobody),
+        GRACE_TEST(what_would_expire_meanwhile_is_given_until_the_grace_ends),
+        GRACE_TEST(what_had_expired_before_is_given_to_nobody),
         GRACE_TEST(who_loads_while_away_leads_as_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
