@@ -15,6 +15,9 @@ const { CACHED, forget, statisticsOf } = require('./cached');
 
 const MIB = 1 << 20;
 const ENV = {
+    // A connection to PostgreSQL takes up to a megabyte for what it has read; that is not the cache's.
+    DB_POOL_MAX: '4',
+    DB_POOL_MAX_WAITING: '40',
     CACHE_MAX_BYTES: '64MiB',
     CACHE_TTL_RISKS: '1h',
     CACHE_TTL_STATS: '1h',
