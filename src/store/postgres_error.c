@@ -17,25 +17,54 @@ const char *postgres_words(const char *message, char *text, size_t size)
 }
 
 /**
- * The column that a violated constraint is about, from its name: "asset_by_name" and
- * "account_email_key" of tables "asset" and "account". The server tells columns only in a sentence
- * that depends on its language.
+ * The last column of a violated primary key. The server tells it only in a sentence of its own
+ * language, but in all of them as "(one, other)=(1, 2)".
+ */
+static const char *key_column(const PGresult *result, char *text, size_t size)
+{
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *end = detail ? strstr(detail, ")=(") : NULL, *begin = end;
+    while (begin && begin > detail && begin[-1] != '(' && begin[-1] != ' ')
+        begin--;
+    if (!end)
+        return NULL;
+    snprintf(text, size, "%.*s", (int)(end - begin), begin);
+    return text;
+}
+
+static void cut_ending(char *text, const char *ending)
+{
+    size_t length = strlen(text), cut = strlen(ending);
+    if (length > cut && strcmp(text + length - cut, ending) == 0)
+        text[length - cut] = '\0';
+}
+
+/**
+ * The column that a violated constraint is about, from its name: "asset_by_name",
+ * "account_email_key" and "token_user_id_fkey" of tables "asset", "account" and "token". It is
+ * told itself only where it must not be NULL.
  */
 static const char *violated_column(const PGresult *result, char *text, size_t size)
 {
+    const char *column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
     const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
     const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    if (column) {
+        snprintf(text, size, "%s", column);
+        return text;
+    }
     if (!table || !name)
         return NULL;
     size_t length = strlen(table);
     if (strncmp(name, table, length) == 0 && name[length] == '_')
         name += length + 1;
+    if (strcmp(name, "pkey") == 0)
+        return key_column(result, text, size);
     if (strncmp(name, "by_", 3) == 0)
         name += 3;
     snprintf(text, size, "%s", name);
-    length = strlen(text);
-    if (length > 4 && strcmp(text + length - 4, "_key") == 0)
-        text[length - 4] = '\0';
+    cut_ending(text, "_key");
+    cut_ending(text, "_fkey");
     return text;
 }
 
@@ -72,9 +101,11 @@ enum status postgres_failure(struct engine_conn *conn, const PGresult *result, c
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     bool is_last_word = severity && strcmp(severity, "ERROR") != 0;
     /* 25006: a primary that has become a standby; look for the new one */
-    if (is_last_word || strcmp(state, "25006") == 0)
+    if (is_last_word || strcmp(state, "25006") == 0) {
         postgres_break(conn, words);
-    static const char *const classes[] = {"08", "25006", "53", "57P", "58", NULL};
+        return unusable(state, words, sql, err);
+    }
+    static const char *const classes[] = {"08", "53", "57P", "58", NULL};
     for (const char *const *class = classes; *class; class ++)
         if (strncmp(state, *class, strlen(*class)) == 0)
             return unusable(state, words, sql, err);
