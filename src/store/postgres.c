@@ -137,7 +137,7 @@ static void set_number(struct engine_conn *conn, const char *name, int value)
 
 static void postgres_set_statement_limit(struct engine_conn *conn, int limit_ms)
 {
-    conn->limit_ms = limit_ms;
+    conn->limit_ms = patience_ms(limit_ms);
     postgres_sync(conn);
     set_number(conn, "statement_timeout", limit_ms);
 }
@@ -152,9 +152,7 @@ static void postgres_bulk(struct engine_conn *conn, bool on)
         postgres_ask(conn, ASKED_QUIETLY, "ANALYZE");
         postgres_round(conn);
     }
-    int statement_ms = on ? 0 : conn->shared->limits.statement_ms;
-    postgres_set_statement_limit(conn, statement_ms);
-    conn->limit_ms = patience_ms(statement_ms);
+    postgres_set_statement_limit(conn, on ? 0 : conn->shared->limits.statement_ms);
     set_number(conn, "idle_in_transaction_session_timeout", on ? 0 : 60000);
 }
 
@@ -213,8 +211,9 @@ static void postgres_rollback(struct engine_conn *conn)
     /* What is still on its way may fail, and is of no transaction then. */
     for (size_t i = 0; i < conn->count; i++) {
         struct asked *asked = &conn->asked[(conn->first + i) % COUNT_OF(conn->asked)];
-        if (asked->kind == ASKED_COMMAND || asked->kind == ASKED_EXECUTE)
-            *asked = (struct asked){.kind = ASKED_QUIETLY};
+        asked->is_over = true;
+        if (asked->kind == ASKED_EXECUTE)
+            asked->statement = NULL;
     }
     postgres_sync(conn);
     postgres_ask(conn, ASKED_QUIETLY, "ROLLBACK");
@@ -317,6 +316,7 @@ static void send_prepare(struct engine_statement *statement)
     int sent = PQsendPrepare(conn->pg, statement->name, statement->sql, statement->highest,
                              statement->types);
     statement->state = PREPARING;
+    statement->batch = conn->batch;
     postgres_asked(conn, sent, ASKED_PREPARE, statement);
 }
 
@@ -349,6 +349,9 @@ static enum status postgres_bind(struct engine_statement *statement, const struc
     char numbers[PARAMS_MAX][24];
     if (count < (size_t)statement->highest)
         return err_set(err, INTERNAL, NULL, "a statement lacks a parameter");
+    /* Of a transaction that was rolled back before it was known whether this was prepared */
+    if (statement->state == PREPARING && statement->batch != conn->batch)
+        postgres_round(conn);
     if (conn->failed != OK)
         return told(conn, err);
     for (int i = 0; i < statement->highest; i++) {

@@ -31,7 +31,7 @@ void postgres_asked(struct engine_conn *conn, int sent, enum asked_kind kind,
     if (!sent)
         postgres_break(conn, postgres_words(PQerrorMessage(conn->pg), words, sizeof words));
     assert(conn->count < COUNT_OF(conn->asked));
-    *nth(conn, conn->count++) = (struct asked){kind, statement};
+    *nth(conn, conn->count++) = (struct asked){kind, statement, false};
     if (statement && kind == ASKED_EXECUTE)
         statement->is_asked = true;
     if (conn->count >= POSTGRES_ASKED_MAX)
@@ -51,7 +51,8 @@ void postgres_sync(struct engine_conn *conn)
     int sent = PQpipelineSync(conn->pg);
     if (!sent)
         postgres_break(conn, "a synchronisation point could not be sent");
-    *nth(conn, conn->count++) = (struct asked){ASKED_SYNC, NULL};
+    *nth(conn, conn->count++) = (struct asked){ASKED_SYNC, NULL, false};
+    conn->batch++;
 }
 
 void postgres_flush(struct engine_conn *conn)
@@ -93,7 +94,7 @@ static void take_failure(struct engine_conn *conn, struct asked *asked, const PG
     /* The statement after a failure: the transaction has its reason already. */
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool follows = state && strcmp(state, "25P02") == 0 && conn->failed != OK;
-    if (asked->kind != ASKED_QUIETLY && !follows) {
+    if (asked->kind != ASKED_QUIETLY && !asked->is_over && !follows) {
         const char *sql = asked->statement ? asked->statement->sql : doing[asked->kind];
         enum status status = postgres_failure(conn, result, sql, &err);
         fail_transaction(conn, status, &err);

@@ -38,6 +38,7 @@ enum asked_kind {
 struct asked {
     enum asked_kind kind;
     struct engine_statement *statement; /* who waits for the answer; NULL: nobody */
+    bool is_over; /* its transaction has been rolled back: a failure is of none */
 };
 
 struct engine_conn {
@@ -47,6 +48,8 @@ struct engine_conn {
     bool in_transaction;                        /* begun, and neither committed nor rolled back */
     struct asked asked[POSTGRES_ASKED_MAX + 4]; /* a ring: room for what ends a round */
     size_t first, count;
+    unsigned
+        batch; /* synchronisation points so far: a failure reaches no further than to the next */
     /* The first failure of the transaction: the server refuses all that follows it. */
     enum status failed;
     struct err failed_err;
@@ -66,9 +69,10 @@ struct engine_statement {
     int highest;    /* parameter */
     Oid types[251]; /* 0: the server infers it; text where the text does not use it */
     enum { NOT_PREPARED, PREPARING, PREPARED } state;
-    bool streams;  /* its rows come through a cursor, ROWS_FETCHED at a time */
-    bool is_open;  /* that cursor */
-    bool is_asked; /* an answer is on its way */
+    unsigned batch; /* in which it is being prepared */
+    bool streams;   /* its rows come through a cursor, ROWS_FETCHED at a time */
+    bool is_open;   /* that cursor */
+    bool is_asked;  /* an answer is on its way */
     bool has_failed;
     PGresult *result;
     int row;
