@@ -6,10 +6,7 @@ enum status stats_service_get(struct service *service, struct tally *ret_tally,
     enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
-    if (ret_tally)
-        status = figure_tally(service->db, ret_tally, err);
-    if (status == OK && ret_metrics)
-        status = figure_metrics(service->db, service->today, ret_metrics, err);
+    status = figure_read(service->db, service->today, ret_tally, ret_metrics, err);
     service_end_read(service);
     return status;
 }

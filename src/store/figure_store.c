@@ -181,25 +181,21 @@ enum status figure_changes_write(struct db *db, const struct figure_changes *cha
     return write_day(db, QUERY_DAY_ADD, &day, err);
 }
 
-enum status figure_tally(struct db *db, struct tally *ret_tally, struct err *err)
+static enum status read_tally(struct db_rows *rows, struct tally *ret_tally, struct err *err)
 {
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, &queries[QUERY_TALLY_ALL], DB_NO_PARAMS, &rows, err);
-    if (status != OK)
-        return status;
     struct tally tally = {0};
-    while (db_next(&rows)) {
-        int64_t impact = db_int(&rows, 0), probability = db_int(&rows, 1);
-        int level = text_index(level_names, db_text(&rows, 2));
-        int risk_status = text_index(risk_status_names, db_text(&rows, 3));
+    while (db_next(rows)) {
+        int64_t impact = db_int(rows, 0), probability = db_int(rows, 1);
+        int level = text_index(level_names, db_text(rows, 2));
+        int risk_status = text_index(risk_status_names, db_text(rows, 3));
         if (impact < 1 || impact > 5 || probability < 1 || probability > 5 || level < 0 ||
             risk_status < 0)
             return err_set(err, INTERNAL, NULL, "the tally is damaged: run openrisk check");
         struct tally_cell *cell = &tally.cells[impact - 1][probability - 1][level][risk_status];
-        cell->count += db_int(&rows, 4);
-        cell->score_sum += db_int(&rows, 5);
+        cell->count += db_int(rows, 4);
+        cell->score_sum += db_int(rows, 5);
     }
-    status = db_end(&rows, err);
+    enum status status = db_end(rows, err);
     if (status == OK)
         *ret_tally = tally;
     return status;
@@ -222,29 +218,41 @@ enum status figure_mitigations(struct db *db, struct mitigation_tally *ret_tally
     return db_end(&rows, err);
 }
 
-enum status figure_metrics(struct db *db, const char *today, struct mitigation_metrics *ret_metrics,
-                           struct err *err)
+static enum status read_metrics(struct db_rows *rows, struct mitigation_metrics *ret_metrics,
+                                struct err *err)
 {
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(db, &queries[QUERY_MITIGATION_METRICS], DB_PARAMS(DB_TEXT(today)), &rows, err);
-    if (status != OK)
-        return status;
     struct mitigation_metrics metrics = {0};
-    while (db_next(&rows)) {
-        int at = text_index(mitigation_status_names, db_text(&rows, 0));
+    while (db_next(rows)) {
+        int at = text_index(mitigation_status_names, db_text(rows, 0));
         if (at < 0)
             return err_set(err, INTERNAL, NULL, "the tally is damaged: run openrisk check");
-        metrics.counts[at] = db_int(&rows, 1);
-        metrics.total += db_int(&rows, 1);
-        metrics.progress_sum += db_int(&rows, 2);
-        metrics.cost_sum += db_int(&rows, 3);
+        metrics.counts[at] = db_int(rows, 1);
+        metrics.total += db_int(rows, 1);
+        metrics.progress_sum += db_int(rows, 2);
+        metrics.cost_sum += db_int(rows, 3);
         if (at != MITIGATION_DONE)
-            metrics.overdue += db_int(&rows, 4);
+            metrics.overdue += db_int(rows, 4);
     }
-    status = db_end(&rows, err);
+    enum status status = db_end(rows, err);
     if (status == OK)
         *ret_metrics = metrics;
+    return status;
+}
+
+enum status figure_read(struct db *db, const char *today, struct tally *ret_tally,
+                        struct mitigation_metrics *ret_metrics, struct err *err)
+{
+    AUTO_ROWS struct db_rows tally = {0}, metrics = {0};
+    enum status status = OK;
+    if (ret_tally)
+        status = db_select(db, &queries[QUERY_TALLY_ALL], DB_NO_PARAMS, &tally, err);
+    if (status == OK && ret_metrics)
+        status = db_select(db, &queries[QUERY_MITIGATION_METRICS], DB_PARAMS(DB_TEXT(today)),
+                           &metrics, err);
+    if (status == OK && ret_tally)
+        status = read_tally(&tally, ret_tally, err);
+    if (status == OK && ret_metrics)
+        status = read_metrics(&metrics, ret_metrics, err);
     return status;
 }
 

@@ -45,7 +45,6 @@ void figure_changes_mitigation(struct figure_changes *changes, const struct miti
 enum status figure_changes_write(struct db *db, const struct figure_changes *changes,
                                  int64_t now_ms, struct err *err) MUST_CHECK;
 
-enum status figure_tally(struct db *db, struct tally *ret_tally, struct err *err) MUST_CHECK;
 enum status figure_mitigations(struct db *db, struct mitigation_tally *ret_tally,
                                struct err *err) MUST_CHECK;
 /** What the tally of mitigations sums up to. */
@@ -53,8 +52,9 @@ struct mitigation_metrics {
     int64_t counts[3]; /* by enum mitigation_status */
     int64_t total, progress_sum, cost_sum, overdue;
 };
-enum status figure_metrics(struct db *db, const char *today, struct mitigation_metrics *ret_metrics,
-                           struct err *err) MUST_CHECK;
+/** Either may be NULL; a statement for each, asked for together. */
+enum status figure_read(struct db *db, const char *today, struct tally *ret_tally,
+                        struct mitigation_metrics *ret_metrics, struct err *err) MUST_CHECK;
 
 /** `count` days from `first` on, each with the state at its end; gaps are filled. */
 enum status figure_days(struct db *db, int32_t first, size_t count, struct day_figure *ret_days,
