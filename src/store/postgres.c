@@ -181,6 +181,7 @@ static enum status start(struct engine_conn *conn, const char *sql, struct err *
     postgres_sync(conn);
     postgres_ask(conn, ASKED_COMMAND, sql);
     conn->in_transaction = true;
+    conn->transactions++;
     return OK;
 }
 
@@ -192,6 +193,7 @@ static enum status postgres_begin_read(struct engine_conn *conn, struct err *err
 static enum status postgres_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
 {
     int lock_ms = timeout_ms > 0 ? timeout_ms : 1; /* 0 would be no limit */
+    postgres_sync(conn); /* or a failure of what was asked before would skip it */
     if (conn->set_lock_ms != lock_ms)
         set_number(conn, "lock_timeout", lock_ms);
     conn->set_lock_ms = lock_ms;
@@ -267,15 +269,14 @@ static enum status postgres_prepare(struct engine_conn *conn, const char *sql,
 }
 
 /** Answers that are still on their way to it go to nobody. */
-static void abandon(struct engine_statement *statement)
+static void abandon(struct engine_statement *statement, enum asked_kind kind)
 {
     struct engine_conn *conn = statement->conn;
     for (size_t i = 0; i < conn->count; i++) {
         struct asked *asked = &conn->asked[(conn->first + i) % COUNT_OF(conn->asked)];
-        if (asked->statement == statement && asked->kind == ASKED_EXECUTE)
+        if (asked->statement == statement && asked->kind == kind)
             asked->statement = NULL;
     }
-    statement->is_asked = false;
 }
 
 static void put_command(struct engine_statement *statement, const char *command)
@@ -289,8 +290,10 @@ static void postgres_reset(struct engine_statement *statement)
 {
     struct engine_conn *conn = statement->conn;
     if (statement->is_asked)
-        abandon(statement);
-    if (statement->is_open && !conn->is_broken && conn->failed == OK)
+        abandon(statement, ASKED_EXECUTE);
+    statement->is_asked = false;
+    bool is_there = conn->in_transaction && statement->transaction == conn->transactions;
+    if (statement->is_open && is_there && !conn->is_broken && conn->failed == OK)
         put_command(statement, "CLOSE");
     statement->is_open = false;
     PQclear(statement->result);
@@ -302,9 +305,12 @@ static void postgres_finalize(struct engine_statement *statement)
 {
     struct engine_conn *conn = statement->conn;
     postgres_reset(statement);
-    if (statement->state == PREPARING && !conn->is_broken)
-        postgres_round(conn); /* its answer is for this statement */
-    if (statement->state == PREPARED && !conn->is_broken && conn->failed == OK)
+    /* It may be on its way still, but not from before a failure: the name would be unknown. */
+    bool is_there = statement->state == PREPARED ||
+                    (statement->state == PREPARING && statement->batch == conn->batch);
+    if (statement->state == PREPARING)
+        abandon(statement, ASKED_PREPARE);
+    if (is_there && !conn->is_broken && conn->failed == OK)
         put_command(statement, "DEALLOCATE");
     free(statement->sql);
     free(statement);
@@ -338,6 +344,7 @@ static void send_cursor(struct engine_statement *statement, const char *const *v
                                  NULL, 0);
     postgres_asked(conn, sent, ASKED_COMMAND, NULL);
     statement->is_open = true;
+    statement->transaction = conn->transactions;
     send_fetch(statement);
 }
 

@@ -212,8 +212,13 @@ void postgres_take(struct engine_conn *conn)
     if (conn->is_broken)
         return;
     struct pollfd socket = {.fd = PQsocket(conn->pg), .events = POLLIN};
-    if (poll(&socket, 1, 0) > 0 && !PQconsumeInput(conn->pg))
-        postgres_break(conn, "the server has closed the connection");
+    while (!conn->is_broken && poll(&socket, 1, 0) > 0) {
+        int more = PQconsumeInput(conn->pg);
+        take_here(conn);
+        PQisBusy(conn->pg); /* last words that no one has asked for are a notice */
+        if (!more)
+            postgres_break(conn, "the server has closed the connection");
+    }
     take_here(conn);
 }
 
@@ -334,12 +339,18 @@ static enum status set_up(struct engine_conn *conn, int64_t deadline_ms, struct 
     return status;
 }
 
-static void note_notice(void *context, const char *message)
+/** What the server says unasked; also that it ends this connection. */
+static void note_notice(void *context, const PGresult *result)
 {
-    char words[300];
-    (void)context;
-    log_event(LOG_DEBUG, "database_notice",
-              LOG_TEXT("text", postgres_words(message, words, sizeof words)));
+    struct engine_conn *conn = context;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    char text[300];
+    const char *words =
+        postgres_words(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), text, sizeof text);
+    if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        postgres_break(conn, words);
+    else
+        log_event(LOG_DEBUG, "database_notice", LOG_TEXT("text", words));
 }
 
 enum status postgres_connect(struct engine_conn *conn, struct err *err)
@@ -362,7 +373,7 @@ enum status postgres_connect(struct engine_conn *conn, struct err *err)
         abort(); /* out of memory, as in base/mem.c */
     if (PQstatus(conn->pg) == CONNECTION_BAD)
         return unreachable(conn, err);
-    PQsetNoticeProcessor(conn->pg, note_notice, NULL);
+    PQsetNoticeReceiver(conn->pg, note_notice, conn);
     enum status status = finish_connecting(conn, deadline_ms, err);
     if (status == OK)
         status = check_server(conn, err);

@@ -45,6 +45,7 @@ struct engine_conn {
     struct engine_shared *shared;
     PGconn *pg;
     bool is_broken;
+    unsigned transactions;                      /* begun so far */
     bool in_transaction;                        /* begun, and neither committed nor rolled back */
     struct asked asked[POSTGRES_ASKED_MAX + 4]; /* a ring: room for what ends a round */
     size_t first, count;
@@ -69,10 +70,11 @@ struct engine_statement {
     int highest;    /* parameter */
     Oid types[251]; /* 0: the server infers it; text where the text does not use it */
     enum { NOT_PREPARED, PREPARING, PREPARED } state;
-    unsigned batch; /* in which it is being prepared */
-    bool streams;   /* its rows come through a cursor, ROWS_FETCHED at a time */
-    bool is_open;   /* that cursor */
-    bool is_asked;  /* an answer is on its way */
+    unsigned batch;       /* in which it is being prepared */
+    bool streams;         /* its rows come through a cursor, ROWS_FETCHED at a time */
+    bool is_open;         /* that cursor … */
+    unsigned transaction; /* … until this one ends */
+    bool is_asked;        /* an answer is on its way */
     bool has_failed;
     PGresult *result;
     int row;
