@@ -1,6 +1,6 @@
 /*
  * PostgreSQL's engine on a connection that works: what failures mean, what a transaction that has
- * failed leaves behind, values, round trips, streams, prepared statements, writers and readers.
+ * failed leaves behind, values, and statements that are prepared.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -402,6 +402,56 @@ static void changed_counts_the_rows_of_its_own_statement(void **state)
     db_rollback(f->db);
 }
 
+/* Prepared statements */
+
+static void the_least_recently_used_statement_gives_way(void **state)
+{
+    struct postgres_fixture *f = *state;
+    struct db *db = fixture_connect(f->store.database);
+    int64_t value;
+    assert_int_equal(db_begin_read(db, &f->err), OK);
+    for (int64_t i = 0; i < 200; i++) {
+        AUTO_FREE char *sql = mem_format("SELECT %" PRId64, i);
+        assert_int_equal(select_int(db, sql, &value, &f->err), OK);
+        assert_int_equal(value, i);
+        assert_int_equal(select_int(db, "SELECT 1000", &value, &f->err), OK); /* used often */
+    }
+    struct query count = reads("SELECT count(*) FROM pg_prepared_statements");
+    struct query often =
+        reads("SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 1000'");
+    assert_int_equal(db_select_int(db, &often, DB_NO_PARAMS, &value, &f->err), OK);
+    assert_int_equal(value, 1);
+    assert_int_equal(db_select_int(db, &count, DB_NO_PARAMS, &value, &f->err), OK);
+    assert_int_equal(value, 128);
+    assert_int_equal(select_int(db, "SELECT 0", &value, &f->err), OK); /* given up, made again */
+    assert_int_equal(value, 0);
+    db_rollback(db);
+    db_close(db);
+}
+
+static void a_statement_that_could_not_be_prepared_is_prepared_again(void **state)
+{
+    struct postgres_fixture *f = *state;
+    int64_t value;
+    for (int i = 0; i < 2; i++) {
+        begin_read(f);
+        assert_int_equal(select_int(f->db, "SELECT count(*) FROM later", &value, &f->err),
+                         INTERNAL);
+        db_rollback(f->db);
+    }
+    tell(f, "CREATE TABLE later (id BIGINT)");
+    begin_read(f);
+    assert_int_equal(select_int(f->db, "SELECT count(*) FROM later", &value, &f->err), OK);
+    assert_int_equal(value, 0);
+    db_rollback(f->db);
+    /* A column more, while it is prepared: that is what a migration does. */
+    tell(f, "ALTER TABLE later ADD COLUMN more TEXT");
+    begin_read(f);
+    assert_int_equal(select_int(f->db, "SELECT count(*) FROM later", &value, &f->err), OK);
+    assert_int_equal(value, 0);
+    db_rollback(f->db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +468,8 @@ int main(void)
         cmocka_unit_test(one_bad_among_ten_thousand_leaves_nothing),
         cmocka_unit_test(values_come_back_as_they_went),
         cmocka_unit_test(changed_counts_the_rows_of_its_own_statement),
+        cmocka_unit_test(the_least_recently_used_statement_gives_way),
+        cmocka_unit_test(a_statement_that_could_not_be_prepared_is_prepared_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
