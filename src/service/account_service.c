@@ -9,6 +9,26 @@
 
 #define TOKEN_LIFE_MAX_MS (366 * CLOCK_DAY_MS)
 
+/** Make the key, unless another server that started with us was first. */
+static enum status make_token_key(struct service *service, char **ret_hex, struct err *err)
+{
+    enum status status =
+        db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
+    if (status != OK)
+        return status;
+    status = meta_get(service->db, "token_key", service->arena, ret_hex, err);
+    if (status == NOT_FOUND) {
+        char made[2 * TOKEN_KEY_BYTES + 1];
+        token_key_new(made);
+        *ret_hex = arena_strdup(service->arena, made);
+        status = meta_set(service->db, "token_key", made, err);
+    }
+    if (status == OK)
+        return db_commit(service->db, err);
+    db_rollback(service->db);
+    return status;
+}
+
 enum status account_service_token_key(struct service *service, uint8_t ret_key[TOKEN_KEY_BYTES],
                                       struct err *err)
 {
@@ -18,19 +38,8 @@ enum status account_service_token_key(struct service *service, uint8_t ret_key[T
         return status;
     status = meta_get(service->db, "token_key", service->arena, &hex, err);
     service_end_read(service);
-    if (status == NOT_FOUND) {
-        char made[2 * TOKEN_KEY_BYTES + 1];
-        token_key_new(made);
-        hex = arena_strdup(service->arena, made);
-        status = db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
-        if (status != OK)
-            return status;
-        status = meta_set(service->db, "token_key", hex, err);
-        if (status == OK)
-            status = db_commit(service->db, err);
-        else
-            service_end_read(service);
-    }
+    if (status == NOT_FOUND)
+        status = make_token_key(service, &hex, err);
     if (status != OK)
         return status;
     if (!token_key_parse(hex, ret_key))
@@ -89,7 +98,13 @@ enum status account_service_first_admin(struct service *service, const char *ema
     status = writer_begin(&writer, service, err);
     if (status != OK)
         return status;
-    status = insert_user(&writer, &user, err);
+    status = account_store_count(service->db, &count, err);
+    if (status == OK && count > 0) { /* another server that started with us was first */
+        db_rollback(service->db);
+        return OK;
+    }
+    if (status == OK)
+        status = insert_user(&writer, &user, err);
     status = writer_end(&writer, status, err);
     if (status == OK)
         *ret_password = chosen;
