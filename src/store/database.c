@@ -77,26 +77,72 @@ void database_watch(struct database *database, const struct db_watcher *watcher)
     database->watcher = watcher;
 }
 
-/** What stands between `://NAME:` and the last @ of that part, and after `password=`. */
+/** Is the parameter called "password", or "sslpassword", with % codes or without? */
+static bool names_password(const char *name, size_t length)
+{
+    char decoded[64];
+    size_t count = 0;
+    for (size_t i = 0; i < length && count < sizeof decoded - 1; i++) {
+        char hex[3] = {0};
+        if (name[i] == '%' && i + 2 < length) {
+            memcpy(hex, &name[i + 1], 2);
+            i += 2;
+        }
+        decoded[count++] = hex[0] ? (char)strtol(hex, NULL, 16) : name[i];
+    }
+    decoded[count] = '\0';
+    return strcasestr(decoded, "password") != NULL;
+}
+
+/** Of "?name=value&name=value…", or of nothing. */
+static const char *shown_parameters(const char *text, struct arena *arena)
+{
+    const char *shown = "";
+    for (const char *end; *text; text = end) {
+        const char *name = text + 1, *value = name + strcspn(name, "=&");
+        end = name + strcspn(name, "&");
+        bool hides = value < end && names_password(name, (size_t)(value - name));
+        shown = arena_format(arena, "%s%.*s%s", shown, (int)((hides ? value + 1 : end) - text),
+                             text, hides ? "***" : "");
+    }
+    return shown;
+}
+
+/** Behind each ':' of HOST:PORT,HOST:PORT stands a number; else it may be USER:PASSWORD. */
+static bool are_ports(const char *hosts, const char *end)
+{
+    for (const char *c = hosts; c < end; c++) {
+        if (*c == '[')
+            c += strcspn(c, "]"); /* an address of IPv6 */
+        if (*c != ':')
+            continue;
+        c += 1 + strspn(c + 1, "0123456789");
+        if (c < end && *c != ',')
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Whoever wrote the URL may have left special characters in the password as they are, or have
+ * written something else altogether. So all that may be part of a password is hidden: what stands
+ * between the first ':' and the last '@', the values of parameters, and what is no URL at all.
+ */
 char *database_shown_url(const char *url, struct arena *arena)
 {
-    char *shown = arena_strdup(arena, url);
-    char *authority = strstr(shown, "://");
+    const char *authority = strstr(url, "://");
+    size_t begin = strcspn(url, ":=");
+    if (engine_of(url) == &sqlite_engine)
+        return arena_strdup(arena, url);
     if (!authority)
-        return shown;
-    authority += 3;
-    char *rest = authority + strcspn(authority, "/?#"), *at = NULL, *out;
-    for (char *c = authority; c < rest; c++)
-        if (*c == '@')
-            at = c;
-    char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
-    if (colon) {
-        out = arena_format(arena, "%.*s:***%s", (int)(colon - shown), shown, at);
-        shown = out;
-    }
-    char *word = strstr(shown, "password=");
-    if (!word)
-        return shown;
-    word += strlen("password=");
-    return arena_format(arena, "%.*s***%s", (int)(word - shown), shown, word + strcspn(word, "&"));
+        return url[begin] ? arena_format(arena, "%.*s***", (int)begin + 1, url)
+                          : arena_strdup(arena, url);
+    authority += strlen("://");
+    const char *at = strrchr(authority, '@'), *colon = strchr(authority, ':');
+    const char *rest = at ? at : authority + strcspn(authority, "/?");
+    bool hides = colon && colon < rest && (at || !are_ports(authority, rest));
+    const char *parameters = rest + strcspn(rest, "?");
+    return arena_format(arena, "%.*s%s%.*s%s", (int)(hides ? colon + 1 - url : rest - url), url,
+                        hides ? "***" : "", (int)(parameters - rest), rest,
+                        shown_parameters(parameters, arena));
 }

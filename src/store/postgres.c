@@ -45,19 +45,39 @@ static const char *const schemes[] = {"postgres://", "postgresql://", NULL};
 
 /* What the connections share */
 
-static enum status postgres_shared_new(const char *url, struct engine_shared **ret_shared,
-                                       struct err *err)
+/**
+ * Where a password's special characters stand as they are, its parts become a host, a port or a
+ * database, and the library's words about these would show them.
+ */
+static bool may_hold_password(const PQconninfoOption *option)
+{
+    if (!option->val)
+        return false;
+    if (strcmp(option->keyword, "host") == 0 || strcmp(option->keyword, "dbname") == 0)
+        return strchr(option->val, '@') != NULL;
+    return strcmp(option->keyword, "port") == 0 &&
+           option->val[strspn(option->val, "0123456789,")] != '\0';
+}
+
+static bool is_understood(const char *url)
 {
     char *words = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &words);
-    if (!options) {
-        /* The library's words may quote the password. */
-        PQfreemem(words);
+    PQfreemem(words); /* they may quote the password */
+    bool is_understood = options != NULL;
+    for (const PQconninfoOption *option = options; option && option->keyword; option++)
+        is_understood &= !may_hold_password(option);
+    PQconninfoFree(options);
+    return is_understood;
+}
+
+static enum status postgres_shared_new(const char *url, struct engine_shared **ret_shared,
+                                       struct err *err)
+{
+    if (!is_understood(url))
         return err_set(err, INVALID, "DATABASE_URL",
                        "is not understood: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with "
                        "%% codes for special characters");
-    }
-    PQconninfoFree(options);
     struct engine_shared *shared = mem_zalloc(1, sizeof *shared);
     shared->url = mem_strdup(url);
     shared->limits.connect_ms = CONNECT_MS;
