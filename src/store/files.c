@@ -478,7 +478,9 @@ enum status files_backup(const struct database *database, const char *target,
                          files_progress *progress, void *context, struct err *err)
 {
     if (!database_path(database))
-        return err_set(err, INVALID, NULL, "only a SQLite database is backed up by this command");
+        return err_set(
+            err, INVALID, NULL,
+            "only a SQLite database is backed up by this command; for PostgreSQL use pg_dump");
     if (access(target, F_OK) == 0)
         return err_set(err, CONFLICT, NULL, "%s exists already; choose another name", target);
     AUTO_TEMPORARY struct temporary copy = {0};
@@ -542,7 +544,9 @@ enum status files_restore(const struct database *database, const char *backup,
                           files_progress *progress, void *context, struct err *err)
 {
     if (!database_path(database))
-        return err_set(err, INVALID, NULL, "only a SQLite database is restored by this command");
+        return err_set(err, INVALID, NULL,
+                       "only a SQLite database is restored by this command; for PostgreSQL use "
+                       "pg_restore, or psql, on what pg_dump wrote");
     AUTO_FREE char *path = resolve(database_path(database));
     if (access(backup, R_OK) != 0)
         return err_set(err, NOT_FOUND, NULL, "cannot read %s: %s", backup, strerror(errno));

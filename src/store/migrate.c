@@ -31,6 +31,12 @@ enum status meta_set(struct db *db, const char *name, const char *value, struct 
                    err);
 }
 
+static enum status another_programs(struct err *err)
+{
+    return err_set(err, CONFLICT, "DATABASE_URL",
+                   "the database belongs to another program: it has a table meta that is not ours");
+}
+
 /** The number of the schema, 0 for an empty database. Inside a transaction. */
 static enum status schema_number(struct db *db, int64_t *ret_number, struct err *err)
 {
@@ -38,6 +44,8 @@ static enum status schema_number(struct db *db, int64_t *ret_number, struct err 
     enum status status = db_select_int(db, &queries[QUERY_META_EXISTS], DB_NO_PARAMS, &tables, err);
     if (status != OK)
         return status;
+    if (tables == 1)
+        return another_programs(err);
     if (tables == 0) {
         *ret_number = 0;
         return OK;
@@ -46,6 +54,8 @@ static enum status schema_number(struct db *db, int64_t *ret_number, struct err 
     arena_init(&arena);
     char *text;
     status = meta_get(db, "schema", &arena, &text, err);
+    if (status == NOT_FOUND)
+        return another_programs(err);
     if (status != OK)
         return status;
     if (!text_to_int(text, ret_number))
@@ -79,6 +89,10 @@ static enum status apply(struct db *db, const struct migration *migration, struc
 {
     enum db_dialect dialect = db_dialect(db);
     enum status status = db_script(db, migration->sql[dialect], err);
+    if (status == INTERNAL || status == CONFLICT)
+        err_set(err, status, "DATABASE_URL",
+                "the database cannot be brought to schema %d, and is as it was; the log says why",
+                migration->number);
     if (status == OK && migration->number == 1 && dialect == DIALECT_SQLITE) {
         AUTO_FREE char *mark = mem_format("PRAGMA application_id = %d", SQLITE_APPLICATION_ID);
         status = db_script(db, mark, err);

@@ -82,7 +82,8 @@ enum status postgres_failure(struct engine_conn *conn, const PGresult *result, c
                              struct err *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    char text[300], column[ERR_FIELD_SIZE];
+    char text[300], begin[300], column[ERR_FIELD_SIZE];
+    sql = postgres_words(sql, begin, sizeof begin); /* a script is long */
     const char *words =
         postgres_words(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), text, sizeof text);
     if (!state) { /* the connection is lost */

@@ -57,12 +57,14 @@ const char account_columns[] = ACCOUNT_COLUMNS;
 
 const struct query queries[QUERIES] = {
     /* Each engine's catalogue */
+    /* 0: empty; 2: ours; 1: another program's */
     [QUERY_META_EXISTS] = {"meta_exists",
                            "SELECT count(*) FROM sqlite_schema "
-                           "WHERE type = 'table' AND name = 'meta'",
+                           "WHERE type = 'table' AND name IN ('meta', 'cache_generation')",
                            READS,
                            .postgres = "SELECT count(*) FROM pg_catalog.pg_class "
-                                       "WHERE relname = 'meta' AND relkind IN ('r', 'p') "
+                                       "WHERE relname IN ('meta', 'cache_generation') "
+                                       "AND relkind IN ('r', 'p') "
                                        "AND pg_catalog.pg_table_is_visible(oid)"},
     [QUERY_META_GET] = {"meta_get", "SELECT value FROM meta WHERE name = $1", READS},
     [QUERY_META_SET] = {"meta_set",
