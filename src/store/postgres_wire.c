@@ -161,17 +161,29 @@ static void give_up(struct engine_conn *conn)
         refuse(nth(conn, 0));
 }
 
-/** Until something can be read, or written if that is wanted. False after the deadline. */
+/* Over TLS the library may hold the rest of a record that is larger than what it has asked for, and
+ * no socket tells of that. A second look takes it, unless another record has just come: so there is
+ * also one after so long a wait. */
+enum { TLS_LOOK_MS = 20 };
+
+static bool consume(struct engine_conn *conn)
+{
+    return PQconsumeInput(conn->pg) && (!PQsslInUse(conn->pg) || PQconsumeInput(conn->pg));
+}
+
+/** Until something may be read, or written if that is wanted. False after the deadline. */
 static bool wait_for_socket(struct engine_conn *conn, bool writes, int64_t deadline_ms)
 {
     struct pollfd socket = {.fd = PQsocket(conn->pg),
                             .events = (short)(POLLIN | (writes ? POLLOUT : 0))};
+    int look_ms = PQsslInUse(conn->pg) ? TLS_LOOK_MS : -1;
     for (;;) {
         int64_t left_ms = deadline_ms - clock_monotonic_ms();
         if (deadline_ms && left_ms <= 0)
             return false;
-        int ready = poll(&socket, 1, deadline_ms ? (int)left_ms : -1);
-        if (ready > 0)
+        bool looks = look_ms > 0 && (!deadline_ms || left_ms > look_ms);
+        int ready = poll(&socket, 1, looks ? look_ms : deadline_ms ? (int)left_ms : -1);
+        if (ready > 0 || (ready == 0 && looks))
             return true;
         if (ready < 0 && errno != EINTR)
             return false;
@@ -194,7 +206,7 @@ void postgres_round_within(struct engine_conn *conn, int limit_ms)
         before = conn->count;
         if (unsent < 0 || !wait_for_socket(conn, unsent > 0, deadline_ms))
             postgres_break(conn, "the server does not answer in time");
-        else if (!PQconsumeInput(conn->pg))
+        else if (!consume(conn))
             take_here(conn); /* its last words, then the end */
     }
     if (conn->is_broken)
@@ -213,7 +225,7 @@ void postgres_take(struct engine_conn *conn)
         return;
     struct pollfd socket = {.fd = PQsocket(conn->pg), .events = POLLIN};
     while (!conn->is_broken && poll(&socket, 1, 0) > 0) {
-        int more = PQconsumeInput(conn->pg);
+        bool more = consume(conn);
         take_here(conn);
         PQisBusy(conn->pg); /* last words that no one has asked for are a notice */
         if (!more)
@@ -240,8 +252,7 @@ static enum status await_script(struct engine_conn *conn, const char *sql, int l
                 status = postgres_failure(conn, result, sql, err);
             PQclear(result);
         }
-        if (unsent < 0 || !wait_for_socket(conn, unsent > 0, deadline_ms) ||
-            !PQconsumeInput(conn->pg)) {
+        if (unsent < 0 || !wait_for_socket(conn, unsent > 0, deadline_ms) || !consume(conn)) {
             postgres_break(conn, "the server does not answer");
             return err_set(err, UNAVAILABLE, NULL, "the database cannot be used");
         }
