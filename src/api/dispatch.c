@@ -312,6 +312,7 @@ static void done(void *context, struct http_request *request)
                   LOG_INT("us", clock_monotonic_us() - http_received_us(request)),
                   LOG_INT("statements", (int64_t)passage->statements),
                   LOG_INT("statement_us", (int64_t)passage->statement_us),
+                  LOG_INT("round_trips", (int64_t)passage->round_trips),
                   LOG_TEXT("result", status_name(passage->status)),
                   LOG_TEXT("user", passage->user_id ? passage->user_id : "-"));
     }

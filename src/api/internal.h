@@ -54,8 +54,8 @@ struct passage {
     struct answer *answer; /* what it is answered with: a reference until the end; NULL */
     struct buf out;        /* of routes that act: the body */
     /* for the log */
-    uint64_t statements, statement_us;               /* what its job cost … */
-    uint64_t statements_before, statement_us_before; /* … since then */
+    uint64_t statements, statement_us, round_trips;                      /* what its job cost … */
+    uint64_t statements_before, statement_us_before, round_trips_before; /* … since then */
     const char *user_id;
     enum status status;
 };

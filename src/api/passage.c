@@ -32,6 +32,7 @@ void passage_begin_count(struct passage *passage, struct db *db)
         return;
     passage->statements_before = db_statement_count(db);
     passage->statement_us_before = db_statement_us(db);
+    passage->round_trips_before = db_round_trip_count(db);
 }
 
 void passage_count_statements(struct passage *passage, struct db *db)
@@ -40,4 +41,5 @@ void passage_count_statements(struct passage *passage, struct db *db)
         return;
     passage->statements = db_statement_count(db) - passage->statements_before;
     passage->statement_us = db_statement_us(db) - passage->statement_us_before;
+    passage->round_trips = db_round_trip_count(db) - passage->round_trips_before;
 }

@@ -4,7 +4,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 
-const { startServer, waitFor } = require('./lib');
+const { ENGINE, startServer, waitFor } = require('./lib');
 const { makeAsset, makeMitigation, makeRisk } = require('./register');
 
 const MOST = 12;
@@ -32,13 +32,18 @@ async function countingClient(server) {
     return client;
 }
 
-/** How many statements the server ran for one request. */
-async function statementsFor(server, client, method, route, body) {
+/** What the server logged of one request: {statements, round_trips, …}. */
+async function costOf(server, client, method, route, body) {
     const reply = await client.request(method, route, body);
     assert.ok(reply.status < 300, `${method} ${route}: ${reply.status} ${reply.body}`);
     const line = await waitFor(() => requestsIn(server.log)[client.sent - 1], `the log line of ${method} ${route}`);
     assert.match(line.statements || '', /^\d+$/, JSON.stringify(line));
-    return Number(line.statements);
+    assert.match(line.round_trips || '', /^\d+$/, JSON.stringify(line));
+    return { statements: Number(line.statements), trips: Number(line.round_trips) };
+}
+
+async function statementsFor(...request) {
+    return (await costOf(...request)).statements;
 }
 
 test('a fixed number of statements per request', async (t) => {
@@ -115,4 +120,41 @@ test('a hit needs no statement, a miss the same number plus one for the generati
         const ofTheToken = 1;
         assert.deepStrictEqual([miss, hit], [without - ofTheToken + 1, 0], route);
     }
+});
+
+/**
+ * What is known without an answer is asked for together, see store/postgres_wire.h. A list waits for
+ * its count, which decides in which form it is read, then for its rows; and that of risks for what hangs
+ * on them, which it asks for by their numbers. Whoever is not known yet costs one more.
+ */
+test('a request waits for the database as often as it must', async (t) => {
+    const server = await startServer(t, { env: { LOG_LEVEL: 'debug' } });
+    const admin = await countingClient(server);
+    const asset = await makeAsset(admin, { name: 'Everywhere' });
+    const risk = await makeRisk(admin, { asset_ids: [asset.id] });
+    await makeMitigation(admin, risk.id, {});
+    await costOf(server, admin, 'GET', '/users/me'); // From now on the session is known.
+    const expected = {
+        [`/risks/${risk.id}`]: 1,
+        [`/risks/${risk.ref}`]: 1,
+        '/stats': 1,
+        '/stats/risk-matrix': 1,
+        '/stats/trends?days=365': 1,
+        '/stats/top-risks': 1,
+        '/risks': 3,
+        '/risks?q=risk': 3,
+        '/mitigations': 2,
+        '/assets': 2,
+        '/activity': 2,
+        [`/risks/${risk.id}/timeline`]: 3,
+    };
+    const found = {};
+    for (const route of Object.keys(expected)) {
+        for (let i = 0; i < 2; i++) {
+            await makeRisk(admin, { asset_ids: [asset.id] }); // So that no answer is kept.
+            found[route] = (await costOf(server, admin, 'GET', route)).trips;
+        }
+    }
+    const none = Object.fromEntries(Object.keys(expected).map((route) => [route, 0]));
+    assert.deepStrictEqual(found, ENGINE === 'postgres' ? expected : none);
 });
