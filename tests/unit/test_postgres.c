@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/mem.h"
 #include "postgres_fixture.h"
 #include "store/engine.h"
+#include "store/migrate.h"
 #include "store/queries.h"
 
 static int setup(void **state)
@@ -452,6 +454,47 @@ static void a_statement_that_could_not_be_prepared_is_prepared_again(void **stat
     db_rollback(f->db);
 }
 
+/* Migrations */
+
+/** Let go of the writers' lock once the other has waited for it beyond a statement's limit. */
+static void *hold_lock(void *argument)
+{
+    PGconn *conn = argument;
+    AUTO_FREE char *sql = mem_format(
+        "DO $$BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT "
+        "granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) "
+        "LOOP PERFORM pg_sleep(0.01); END LOOP; PERFORM pg_sleep(%d / 1000.0); END$$; "
+        "SELECT pg_advisory_unlock_all()",
+        2 * LIMIT_MS);
+    PQclear(PQexec(conn, sql));
+    return NULL;
+}
+
+static void a_second_starter_waits_longer_than_a_statement_may_take(void **state)
+{
+    struct postgres_fixture *f = *state;
+    AUTO_FREE char *url = mem_format("%s_empty", f->store.url);
+    AUTO_FREE char *create = mem_format("CREATE DATABASE %s", strrchr(url, '/') + 1);
+    AUTO_FREE char *drop = mem_format("DROP DATABASE %s WITH (FORCE)", strrchr(url, '/') + 1);
+    tell(f, create);
+    PGconn *holder = PQconnectdb(url);
+    PQclear(PQexec(holder, "SELECT pg_advisory_lock(5723058961826178923)"));
+    pthread_t thread;
+    struct database *database;
+    assert_int_equal(database_new(url, &database, &f->err), OK);
+    database_set_limits(database, &(struct db_limits){5000, LIMIT_MS});
+    struct db *db = fixture_connect(database);
+    assert_int_equal(pthread_create(&thread, NULL, hold_lock, holder), 0);
+    enum status status = migrate(db, NOW_MS, &f->err);
+    pthread_join(thread, NULL);
+    assert_int_equal(status, OK);
+    assert_int_equal(migrate_check(db, &f->err), OK);
+    db_close(db);
+    database_free(database);
+    PQfinish(holder);
+    tell(f, drop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +513,7 @@ int main(void)
         cmocka_unit_test(changed_counts_the_rows_of_its_own_statement),
         cmocka_unit_test(the_least_recently_used_statement_gives_way),
         cmocka_unit_test(a_statement_that_could_not_be_prepared_is_prepared_again),
+        cmocka_unit_test(a_second_starter_waits_longer_than_a_statement_may_take),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
