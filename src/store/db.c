@@ -303,7 +303,7 @@ static struct db_statement *place(struct db *db)
     return oldest;
 }
 
-static enum status find_statement(struct db *db, const char *sql,
+static enum status find_statement(struct db *db, const struct query *query, const char *sql,
                                   struct db_statement **ret_statement, struct err *err)
 {
     size_t at = 0;
@@ -322,6 +322,8 @@ static enum status find_statement(struct db *db, const char *sql,
     enum status status = db->engine->prepare(db->conn, sql, &prepared, err);
     if (status != OK)
         return status;
+    if (query->plans_anew && db->engine->plan_anew)
+        db->engine->plan_anew(prepared);
     struct db_statement *statement = place(db);
     *statement = (struct db_statement){.prepared = prepared, .sql = mem_strdup(sql), .asked = sql};
     *ret_statement = statement;
@@ -344,7 +346,7 @@ enum status db_select(struct db *db, const struct query *query, const struct db_
     if (!*sql)
         return OK; /* nothing to do with this engine */
     struct db_statement *statement;
-    enum status status = find_statement(db, sql, &statement, err);
+    enum status status = find_statement(db, query, sql, &statement, err);
     if (status != OK)
         return status;
     assert(!statement->running);

@@ -59,6 +59,8 @@ struct query {
      * and there are no rows. */
     const char *postgres;
     bool streams; /* very many rows, which the engine must not hold in memory together */
+    /* How it is best executed depends on its values: never by one plan for all of them. */
+    bool plans_anew;
 };
 
 enum db_kind { DB_KIND_NULL, DB_KIND_INT, DB_KIND_TEXT };

@@ -49,6 +49,9 @@ struct db_engine {
 
     enum status (*prepare)(struct engine_conn *conn, const char *sql,
                            struct engine_statement **ret_statement, struct err *err);
+    /** See `plans_anew` in struct query; before the first bind. NULL: plans do not depend on
+     * values. */
+    void (*plan_anew)(struct engine_statement *statement);
     void (*finalize)(struct engine_statement *statement);
     /** The values are read at once or at the first step. A failure may be told by any later call.
      */

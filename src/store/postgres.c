@@ -17,8 +17,9 @@
  * where two differ, and nothing that guards what is not there yet (a link to an asset whose
  * criticality changes). SERIALIZABLE, whose failures every caller must be ready to repeat.
  *
- * Statements are prepared at their first use, in the same round trip. Rows come as text. Queries
- * with very many rows go through a cursor, so that memory holds ROWS_FETCHED of them.
+ * Statements are prepared at their first use, in the same round trip; those of lists never. Rows
+ * come as text. Queries with very many rows go through a cursor, so that memory holds ROWS_FETCHED
+ * of them.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -288,6 +289,16 @@ static enum status postgres_prepare(struct engine_conn *conn, const char *sql,
     return OK;
 }
 
+/**
+ * Prepared statements are planned with their values five times only. Then the server settles for
+ * one plan for all values if it deems that no dearer, and it knows nothing of a word then: it takes
+ * the most frequent one for rare, and looks at all texts that have it.
+ */
+static void postgres_plan_anew(struct engine_statement *statement)
+{
+    statement->plans_anew = true;
+}
+
 /** Answers that are still on their way to it go to nobody. */
 static void abandon(struct engine_statement *statement, enum asked_kind kind)
 {
@@ -394,10 +405,13 @@ static enum status postgres_bind(struct engine_statement *statement, const struc
         send_cursor(statement, values);
         return OK;
     }
-    if (statement->state == NOT_PREPARED)
+    if (statement->state == NOT_PREPARED && !statement->plans_anew)
         send_prepare(statement);
-    int sent =
-        PQsendQueryPrepared(conn->pg, statement->name, statement->highest, values, NULL, NULL, 0);
+    int sent = statement->plans_anew
+                   ? PQsendQueryParams(conn->pg, statement->sql, statement->highest,
+                                       statement->types, values, NULL, NULL, 0)
+                   : PQsendQueryPrepared(conn->pg, statement->name, statement->highest, values,
+                                         NULL, NULL, 0);
     postgres_asked(conn, sent, ASKED_EXECUTE, statement);
     return OK;
 }
@@ -490,6 +504,7 @@ const struct db_engine postgres_engine = {
     .rollback = postgres_rollback,
     .bulk = postgres_bulk,
     .prepare = postgres_prepare,
+    .plan_anew = postgres_plan_anew,
     .finalize = postgres_finalize,
     .bind = postgres_bind,
     .queue = postgres_queue,

@@ -71,6 +71,7 @@ struct engine_statement {
     Oid types[251]; /* 0: the server infers it; text where the text does not use it */
     enum { NOT_PREPARED, PREPARING, PREPARED } state;
     unsigned batch;       /* in which it is being prepared */
+    bool plans_anew;      /* never prepared */
     bool streams;         /* its rows come through a cursor, ROWS_FETCHED at a time */
     bool is_open;         /* that cursor … */
     unsigned transaction; /* … until this one ends */
