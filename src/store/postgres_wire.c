@@ -331,13 +331,17 @@ static enum status check_server(const struct engine_conn *conn, struct err *err)
 
 /**
  * A transaction whose client has vanished must not keep its lock for hours: the server ends it, and
- * looks after a client that is silent. Cursors are read to their end.
+ * looks after a client that is silent. Cursors are read to their end. The planner's default is a
+ * disk that seeks, where reading a whole table is cheaper than looking up a tenth of it; a register
+ * is in memory. Many clients ask for little each, so none takes several processors, or a compiler.
  */
 static enum status set_up(struct engine_conn *conn, int64_t deadline_ms, struct err *err)
 {
     AUTO_FREE char *sql =
         mem_format("SET statement_timeout = %d; SET idle_in_transaction_session_timeout = '60s';"
                    "SET client_connection_check_interval = '10s'; SET cursor_tuple_fraction = 1;"
+                   "SET random_page_cost = 1.1; SET max_parallel_workers_per_gather = 0;"
+                   "SET jit = off;"
                    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
                    "SET tcp_keepalives_count = 3",
                    conn->shared->limits.statement_ms);
