@@ -7,7 +7,7 @@
 #include "domain/score.h"
 #include "store/search.h"
 
-enum { PARAMS_MAX = 96, SQL_MAX_BYTES = 32768 };
+enum { PARAMS_MAX = 160, SQL_MAX_BYTES = 65536 };
 
 /* Building a statement: its text, and its parameters in the order of their numbers. */
 struct builder {
@@ -182,33 +182,116 @@ static bool id_descending(const struct list_request *request)
     return request->descending != request->spec->sorts[request->sort].id_opposite;
 }
 
-/** key ≤ last key and (key < last key or id after last id), so that the key bounds the index. */
-static void put_after(struct builder *b)
+static bool is_filtered(const struct list_request *request)
+{
+    for (size_t i = 0; i < request->spec->filter_count; i++)
+        if (request->values[i])
+            return true;
+    return false;
+}
+
+/**
+ * Does a filter's index give its matches in this order, or bound it? Then a collected page ends
+ * after its last row.
+ */
+static bool is_collected_in_order(const struct list_request *request)
+{
+    const struct list_spec *spec = request->spec;
+    const char *order = spec->sorts[request->sort].name;
+    for (size_t i = 0; i < spec->filter_count; i++) {
+        const struct list_filter *filter = &spec->filters[i];
+        if (request->values[i] && ((filter->same_order && strcmp(filter->same_order, order) == 0) ||
+                                   (filter->in_order && strcmp(filter->in_order, order) == 0)))
+            return true;
+    }
+    return false;
+}
+
+/**
+ * PostgreSQL's planner would rather walk through an order than collect and sort, and relies on the
+ * matches being spread evenly over it; where low impacts have no high score, it walks through most
+ * of the table. As an expression that no index has, the key can only be sorted by.
+ */
+static void put_key(struct builder *b)
+{
+    const struct list_sort *sort = &b->request->spec->sorts[b->request->sort];
+    bool only_sorts = b->dialect == DIALECT_POSTGRES && b->form == COLLECT &&
+                      is_filtered(b->request) && !is_collected_in_order(b->request);
+    buf_printf(&b->sql, only_sorts ? "(%s %s)" : "%s", sort->key, sort->text_key ? "|| ''" : "+ 0");
+}
+
+static void put_key_value(struct builder *b)
 {
     const struct list_request *request = b->request;
     const struct list_sort *sort = &request->spec->sorts[request->sort];
+    put_param(b, sort->text_key ? DB_TEXT(request->after_key)
+                                : DB_INT(strtoll(request->after_key, NULL, 10)));
+}
+
+/** An id that is a number compares as one. */
+static void put_id_value(struct builder *b)
+{
+    int64_t number;
+    const char *id = b->request->after_id;
+    put_param(b, text_to_int(id, &number) ? DB_INT(number) : DB_TEXT(id));
+}
+
+/* Which of the rows behind the last one: all; those with the same key; those with another one */
+enum behind { ALL_BEHIND, SAME_KEY, OTHER_KEY };
+
+/**
+ * key ≤ last key and (key < last key or id after last id), so that the key bounds the index.
+ *
+ * That still goes through all rows with the last key, which may be most of the table. PostgreSQL
+ * begins at the row itself with (key, id) < (last key, last id) where both go in one direction;
+ * else the two parts are read separately.
+ */
+static void put_after(struct builder *b, enum behind behind)
+{
+    const struct list_request *request = b->request;
+    const char *past = request->descending ? "<" : ">";
+    const char *id_past = id_descending(request) ? "<" : ">";
     if (!request->after_key)
         return;
-    struct db_value key = sort->text_key ? DB_TEXT(request->after_key)
-                                         : DB_INT(strtoll(request->after_key, NULL, 10));
-    const char *past = request->descending ? "<" : ">";
-    buf_printf(&b->sql, " AND %s %s= ", sort->key, past);
-    put_param(b, key);
-    buf_printf(&b->sql, " AND (%s %s ", sort->key, past);
-    put_param(b, key);
-    buf_printf(&b->sql, " OR %s %s ", request->spec->id, id_descending(request) ? "<" : ">");
-    /* An id that is a number compares as one. */
-    int64_t number;
-    put_param(b, text_to_int(request->after_id, &number) ? DB_INT(number)
-                                                         : DB_TEXT(request->after_id));
-    buf_putc(&b->sql, ')');
+    buf_puts(&b->sql, " AND ");
+    if (behind == ALL_BEHIND && past[0] == id_past[0] && b->dialect == DIALECT_POSTGRES) {
+        buf_putc(&b->sql, '(');
+        put_key(b);
+        buf_printf(&b->sql, ", %s) %s (", request->spec->id, past);
+        put_key_value(b);
+        buf_puts(&b->sql, ", ");
+        put_id_value(b);
+        buf_putc(&b->sql, ')');
+        return;
+    }
+    put_key(b);
+    buf_printf(&b->sql, " %s ",
+               behind == ALL_BEHIND ? past[0] == '<' ? "<=" : ">="
+               : behind == SAME_KEY ? "="
+                                    : past);
+    put_key_value(b);
+    if (behind == OTHER_KEY)
+        return;
+    buf_puts(&b->sql, " AND ");
+    if (behind == ALL_BEHIND) {
+        buf_putc(&b->sql, '(');
+        put_key(b);
+        buf_printf(&b->sql, " %s ", past);
+        put_key_value(b);
+        buf_puts(&b->sql, " OR ");
+    }
+    buf_printf(&b->sql, "%s %s ", request->spec->id, id_past);
+    put_id_value(b);
+    if (behind == ALL_BEHIND)
+        buf_putc(&b->sql, ')');
 }
 
 static void put_order(struct builder *b)
 {
     const struct list_request *request = b->request;
-    buf_printf(&b->sql, " ORDER BY %s %s, %s %s", request->spec->sorts[request->sort].key,
-               request->descending ? "DESC" : "ASC", request->spec->id,
+    buf_puts(&b->sql, " ORDER BY ");
+    put_key(b);
+    buf_printf(&b->sql, " %s, %s %s", request->descending ? "DESC" : "ASC", request->spec->id,
                id_descending(request) ? "DESC" : "ASC");
 }
 
@@ -227,7 +310,8 @@ static struct query builder_finish(struct builder *b)
     if (b->sql.overflow)
         abort();
     struct query query = {.name = b->request->spec->name,
-                          .sql = arena_memdup(b->arena, b->sql.data, b->sql.length)};
+                          .sql = arena_memdup(b->arena, b->sql.data, b->sql.length),
+                          .plans_anew = true};
     buf_release(&b->sql);
     return query;
 }
@@ -274,6 +358,39 @@ static struct query build_count(struct builder *b)
     return builder_finish(b);
 }
 
+static void put_limit(struct builder *b)
+{
+    const struct list_request *request = b->request;
+    buf_puts(&b->sql, " LIMIT ");
+    put_param(b, DB_INT(request->limit + 1)); /* one more tells whether there is a next page */
+}
+
+static void put_part(struct builder *b, enum behind behind)
+{
+    const struct list_spec *spec = b->request->spec;
+    buf_printf(&b->sql, "(SELECT %s, %s, %s AS key", spec->row, spec->id,
+               spec->sorts[b->request->sort].key);
+    put_where(b);
+    put_after(b, behind);
+    put_order(b);
+    put_limit(b);
+    buf_putc(&b->sql, ')');
+}
+
+/** Where the index of the order has its ids in the other direction: see put_after(). */
+static void put_parts(struct builder *b)
+{
+    const struct list_request *request = b->request;
+    buf_puts(&b->sql, " FROM (");
+    put_part(b, SAME_KEY);
+    buf_puts(&b->sql, " UNION ALL ");
+    put_part(b, OTHER_KEY);
+    buf_printf(&b->sql, ") AS parts ORDER BY key %s, id %s", request->descending ? "DESC" : "ASC",
+               id_descending(request) ? "DESC" : "ASC");
+    put_limit(b);
+    buf_putc(&b->sql, ')');
+}
+
 /*
  * The inner SELECT finds the page's rows with narrow columns only, so that sorting and skipping
  * never carry whole rows; the outer one fetches them.
@@ -285,14 +402,18 @@ static struct query build_page(struct builder *b)
     buf_printf(&b->sql, "SELECT %s, %s, %s FROM %s WHERE %s IN (SELECT %s",
                spec->sorts[request->sort].key, spec->id, spec->columns, spec->table, spec->row,
                spec->row);
-    put_where(b);
-    put_after(b);
-    put_order(b);
-    buf_puts(&b->sql, " LIMIT ");
-    put_param(b, DB_INT(request->limit + 1)); /* one more tells whether there is a next page */
-    buf_puts(&b->sql, " OFFSET ");
-    put_param(b, DB_INT(request->after_key ? 0 : (request->page - 1) * request->limit));
-    buf_puts(&b->sql, ")");
+    if (b->dialect == DIALECT_POSTGRES && b->form != COLLECT && request->after_key &&
+        spec->sorts[request->sort].id_opposite) {
+        put_parts(b);
+    } else {
+        put_where(b);
+        put_after(b, ALL_BEHIND);
+        put_order(b);
+        put_limit(b);
+        buf_puts(&b->sql, " OFFSET ");
+        put_param(b, DB_INT(request->after_key ? 0 : (request->page - 1) * request->limit));
+        buf_puts(&b->sql, ")");
+    }
     put_order(b);
     return builder_finish(b);
 }
@@ -311,14 +432,6 @@ struct query list_count_query(const struct list_request *request, enum db_dialec
     struct builder b;
     builder_init(&b, request, dialect, COLLECT, "2026-01-01", arena);
     return build_count(&b);
-}
-
-static bool is_filtered(const struct list_request *request)
-{
-    for (size_t i = 0; i < request->spec->filter_count; i++)
-        if (request->values[i])
-            return true;
-    return false;
 }
 
 static enum status count_all(struct db *db, const struct list_request *request, const char *today,

@@ -25,14 +25,16 @@ static const struct list_filter risk_filters[] = {
     {"q", LIST_SEARCH, .sift = "",
      .about = "words, all of which are in title, description, external id or ref; "
               "one or two characters: the beginning of the title"},
-    {"status", LIST_NAME, "status = ?", "+status = ?", .same_order = "status",
+    {"status", LIST_NAME, "status = ?", "+status = ?", .same_order = "status", .in_order = "score",
      .names = risk_status_names, .about = "exact"},
     {"level", LIST_LEVEL, "score BETWEEN ? AND ?", "+score BETWEEN ? AND ?", .same_order = "score",
      .names = level_names, .about = "exact"},
     {"tag", LIST_TEXT, IN_SET(LABELLED("tag")), .alone = LABELLED("tag"), .about = "has this tag"},
-    {"category", LIST_TEXT, "category = ?", "+category = ?", .about = "exact"},
-    {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .about = "exact"},
+    {"category", LIST_TEXT, "category = ?", "+category = ?", .in_order = "score", .about = "exact"},
+    {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .in_order = "score", .about = "exact"},
     {"asset_id", LIST_TEXT, IN_SET("risk_asset WHERE asset_id = ?"),
+     .alone = "risk_asset WHERE asset_id = ? AND "
+              "(SELECT deleted_at FROM risk WHERE ref = risk_ref) IS NULL",
      .about = "threatens this asset"},
     {"framework", LIST_TEXT, IN_SET(LABELLED("framework")), .alone = LABELLED("framework"),
      .about = "has this framework"},
@@ -71,10 +73,12 @@ const struct list_spec risk_list = {
 
 static const struct list_filter mitigation_filters[] = {
     {"overdue", LIST_FLAG, "status <> 'DONE' AND " DUE " < !",
-     .otherwise = "NOT (status <> 'DONE' AND " DUE " < !)",
+     .otherwise = "NOT (status <> 'DONE' AND " DUE " < !)", .in_order = "due_date",
      .about = "due before today and not done"},
-    {"status", LIST_NAME, "status = ?", .names = mitigation_status_names, .about = "exact"},
-    {"assignee", LIST_TEXT, "assignee = ?", "+assignee = ?", .about = "exact"},
+    {"status", LIST_NAME, "status = ?", .in_order = "due_date", .names = mitigation_status_names,
+     .about = "exact"},
+    {"assignee", LIST_TEXT, "assignee = ?", "+assignee = ?", .in_order = "due_date",
+     .about = "exact"},
 };
 
 static const struct list_sort mitigation_sorts[] = {
@@ -94,9 +98,9 @@ const struct list_spec mitigation_list = {
 
 static const struct list_filter asset_filters[] = {
     {"q", LIST_SEARCH_NAME, "instr(name_fold, ?) > 0", .about = "is in the name"},
-    {"criticality", LIST_NAME, "criticality = ?", "+criticality = ?", .names = criticality_names,
-     .about = "exact"},
-    {"type", LIST_TEXT, "type = ?", "+type = ?", .about = "exact"},
+    {"criticality", LIST_NAME, "criticality = ?", "+criticality = ?", .in_order = "name",
+     .names = criticality_names, .about = "exact"},
+    {"type", LIST_TEXT, "type = ?", "+type = ?", .in_order = "name", .about = "exact"},
 };
 
 static const struct list_sort asset_sorts[] = {
@@ -117,7 +121,7 @@ const struct list_spec asset_list = {
 };
 
 static const struct list_filter user_filters[] = {
-    {"role", LIST_NAME, "role = ?", .names = role_names, .about = "exact"},
+    {"role", LIST_NAME, "role = ?", .in_order = "email", .names = role_names, .about = "exact"},
 };
 
 static const struct list_sort user_sorts[] = {
@@ -136,7 +140,8 @@ const struct list_spec user_list = {
 };
 
 static const struct list_filter history_filters[] = {
-    {"risk_ref", LIST_NUMBER, "risk_ref = ?", .about = "of one risk", .internal = true},
+    {"risk_ref", LIST_NUMBER, "risk_ref = ?", .in_order = "seq", .about = "of one risk",
+     .internal = true},
 };
 
 static const struct list_sort history_sorts[] = {{"seq", "seq"}};
@@ -156,9 +161,10 @@ const struct list_spec history_list = {
 };
 
 static const struct list_filter audit_filters[] = {
-    {"actor", LIST_TEXT, "actor = ?", "+actor = ?", .about = "e-mail address"},
-    {"action", LIST_TEXT, "action = ?", "+action = ?", .about = "exact: POST /risks, login, …"},
-    {"result", LIST_TEXT, "result = ?", "+result = ?", .about = "ok, denied, …"},
+    {"actor", LIST_TEXT, "actor = ?", "+actor = ?", .in_order = "seq", .about = "e-mail address"},
+    {"action", LIST_TEXT, "action = ?", "+action = ?", .in_order = "seq",
+     .about = "exact: POST /risks, login, …"},
+    {"result", LIST_TEXT, "result = ?", "+result = ?", .in_order = "seq", .about = "ok, denied, …"},
     {"since", LIST_TIME, "at >= ?", "+at >= ?", .about = "at this time or later"},
     {"until", LIST_TIME, "at < ?", "+at < ?", .about = "before this time"},
 };
