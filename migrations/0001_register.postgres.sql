@@ -28,6 +28,9 @@ CREATE INDEX risk_text_trigrams ON risk_text USING gin (search_text gin_trgm_ops
 CREATE INDEX mitigation_of_status ON mitigation (status, COALESCE(due_date, '9999-12-31'), id)
     WHERE hidden = 0;
 
+CREATE INDEX mitigation_overdue ON mitigation (COALESCE(due_date, '9999-12-31'), id)
+    WHERE hidden = 0 AND status <> 'DONE';
+
 -- As SQLite's function of this name: where the second text begins in the first; 0 if it is not there.
 CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS 'SELECT strpos($1, $2)';
