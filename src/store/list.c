@@ -434,28 +434,27 @@ struct query list_count_query(const struct list_request *request, enum db_dialec
     return build_count(&b);
 }
 
-static enum status count_all(struct db *db, const struct list_request *request, const char *today,
-                             struct arena *arena, struct list_total *ret_total, struct err *err)
+/** Ask how many there are. `b` holds the parameters. */
+static enum status select_count(struct db *db, struct builder *b, struct db_rows *ret_rows,
+                                struct err *err)
 {
-    int64_t count;
-    enum status status;
-    if (!is_filtered(request) && request->spec->total) {
-        status = db_select_int(db, request->spec->total, DB_NO_PARAMS, &count, err);
-        if (status != OK)
-            return status;
-        *ret_total = (struct list_total){.total = count, .is_exact = true};
-        return OK;
-    }
-    struct builder b;
-    builder_init(&b, request, db_dialect(db), COLLECT, today, arena);
-    struct query query = build_count(&b);
-    status = db_select_int(db, &query, b.params, b.count, &count, err);
+    const struct list_request *request = b->request;
+    if (!is_filtered(request) && request->spec->total)
+        return db_select(db, request->spec->total, DB_NO_PARAMS, ret_rows, err);
+    struct query query = build_count(b);
+    return db_select(db, &query, b->params, b->count, ret_rows, err);
+}
+
+static enum status read_count(struct db_rows *rows, bool is_exact, struct list_total *ret_total,
+                              struct err *err)
+{
+    int64_t count = db_next(rows) ? db_int(rows, 0) : 0;
+    enum status status = db_end(rows, err);
     if (status != OK)
         return status;
-    *ret_total = (struct list_total){
-        .total = count > LIST_COUNT_MAX ? LIST_COUNT_MAX : count,
-        .is_exact = count <= LIST_COUNT_MAX,
-    };
+    is_exact |= count <= LIST_COUNT_MAX;
+    *ret_total =
+        (struct list_total){.total = is_exact ? count : LIST_COUNT_MAX, .is_exact = is_exact};
     return OK;
 }
 
@@ -471,19 +470,34 @@ static enum form form_for(const struct list_request *request, const struct list_
     return SIFT;
 }
 
+static enum status select_page(struct db *db, struct builder *b, struct db_rows *ret_rows,
+                               struct err *err)
+{
+    struct query query = build_page(b);
+    return db_select(db, &query, b->params, b->count, ret_rows, err);
+}
+
+/** Without filters a page is always walked to, so it is asked for together with the count. */
 enum status list_read(struct db *db, const struct list_request *request, const char *today,
                       struct arena *arena, list_row *row, void *context,
                       struct list_result *ret_result, struct err *err)
 {
     struct list_result result = {0};
-    enum status status = count_all(db, request, today, arena, &result.total, err);
-    if (status != OK)
-        return status;
-    struct builder b;
-    builder_init(&b, request, db_dialect(db), form_for(request, &result.total), today, arena);
-    struct query query = build_page(&b);
+    struct builder counting, paging;
+    bool filtered = is_filtered(request), known = !filtered && request->spec->total;
+    AUTO_ROWS struct db_rows count = {0};
     AUTO_ROWS struct db_rows rows = {0};
-    status = db_select(db, &query, b.params, b.count, &rows, err);
+    builder_init(&counting, request, db_dialect(db), COLLECT, today, arena);
+    builder_init(&paging, request, db_dialect(db), WALK, today, arena);
+    enum status status = select_count(db, &counting, &count, err);
+    if (status == OK && !filtered)
+        status = select_page(db, &paging, &rows, err);
+    if (status == OK)
+        status = read_count(&count, known, &result.total, err);
+    if (status == OK && filtered) {
+        paging.form = form_for(request, &result.total);
+        status = select_page(db, &paging, &rows, err);
+    }
     if (status != OK)
         return status;
     const char *next = NULL;
