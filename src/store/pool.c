@@ -132,6 +132,8 @@ static struct connection *serve(struct worker *worker, struct connection *held)
  */
 static unsigned wanted_workers(const struct pool *pool, int64_t now_ms)
 {
+    if (pool->line.count == 0)
+        return pool_is_lost(pool) && pool_may_open(pool, now_ms) ? 1 : 0;
     if (pool->line.count <= pool->checking)
         return 0;
     unsigned left = pool->line.count - pool->checking;

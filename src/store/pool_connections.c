@@ -61,6 +61,11 @@ void pool_connection_give(struct pool *pool, struct connection *connection, int6
 
 /* Opening */
 
+bool pool_is_lost(const struct pool *pool)
+{
+    return pool->outage.is_on && pool->open + pool->opening == 0 && !pool->stopping;
+}
+
 bool pool_may_open(const struct pool *pool, int64_t now_ms)
 {
     const struct outage *outage = &pool->outage;

@@ -165,8 +165,9 @@ static int64_t next_time(const struct pool *pool, int64_t now_ms)
     for (const struct connection *idle = bottom; idle; idle = idle->above)
         next_ms = earlier(next_ms, idle->expires_ms);
     const struct outage *outage = &pool->outage;
-    if (outage->is_on && !outage->is_probing && pool->line.count > 0 &&
-        pool->open + pool->opening < settings->max_open)
+    if (outage->is_on && !outage->is_probing &&
+        (pool_is_lost(pool) ||
+         (pool->line.count > 0 && pool->open + pool->opening < settings->max_open)))
         next_ms = earlier(next_ms, outage->next_probe_ms > now_ms ? outage->next_probe_ms
                                                                   : now_ms + CALL_AGAIN_MS);
     return next_ms;

@@ -297,7 +297,7 @@ static void while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why(
     for (int i = 0; i < 8; i++) {
         const struct test_job *job = &fixture->jobs[i];
         assert_int_equal(job->status, UNAVAILABLE);
-        assert_string_equal(job->message, "the database is away, says the test");
+        assert_string_equal(job->message, "the database does not answer");
         assert_int_equal(job->retry_after_s, 1);
         assert_in_range(job->ended_ms, deadline_ms, deadline_ms + SLACK_MS);
     }
@@ -307,6 +307,26 @@ static void while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why(
     assert_true(now.down_since_ms <= deadline_ms);
     assert_int_equal(now.verdict, POOL_DOWN);
     assert_int_equal(now.open, 0);
+}
+
+static bool is_well_again(const struct pool_statistics *now)
+{
+    return !now->is_down && now->open == 1 && now->idle == 1;
+}
+
+static void that_it_is_back_is_found_out_even_if_nobody_waits(void **state)
+{
+    struct pool_fixture *fixture = *state;
+    fixture->settings.retry_first_ms = 10;
+    fixture->settings.retry_last_ms = 40;
+    start(fixture, 4);
+    faulty_set_down(&fixture->faulty, true, true);
+    fixture->jobs[0].job.deadline_ms = clock_monotonic_ms() + 50;
+    pool_fixture_submit(fixture, 0, 1);
+    pool_fixture_wait_ended(fixture, 1);
+    assert_true(pool_fixture_statistics(fixture).is_down);
+    faulty_set_down(&fixture->faulty, false, false);
+    pool_fixture_wait_until(fixture, is_well_again);
 }
 
 /** At most one per worker before the first has failed, then 10, 20, 40, 40 … ms less a fifth. */
@@ -348,27 +368,6 @@ static void when_it_is_back_the_line_goes_on_in_its_order(void **state)
     struct pool_statistics now = pool_fixture_statistics(fixture);
     assert_false(now.is_down);
     assert_int_equal(now.opened, 1);
-}
-
-static void nobody_waits_and_nobody_knocks(void **state)
-{
-    struct pool_fixture *fixture = *state;
-    fixture->settings.retry_first_ms = 1;
-    fixture->settings.retry_last_ms = 1;
-    start(fixture, 1);
-    faulty_set_down(&fixture->faulty, true, true);
-    fixture->jobs[0].job.deadline_ms = clock_monotonic_ms() + 20;
-    pool_fixture_submit(fixture, 0, 1);
-    pool_fixture_wait_ended(fixture, 1);
-    pool_fixture_wait_until(fixture, pool_fixture_is_at_rest);
-    unsigned opens = faulty_counts(&fixture->faulty).opens;
-    for (int64_t until_ms = clock_monotonic_ms() + 50; clock_monotonic_ms() < until_ms;)
-        assert_int_equal(faulty_counts(&fixture->faulty).opens, opens);
-    /* The time of the next try has passed: whoever comes now has it made at once. */
-    faulty_set_down(&fixture->faulty, false, false);
-    pool_fixture_submit(fixture, 1, 2);
-    pool_fixture_wait_ended(fixture, 2);
-    assert_int_equal(fixture->jobs[1].status, OK);
 }
 
 static bool has_failed(const struct pool_statistics *now)
@@ -477,9 +476,9 @@ int main(void)
         TEST(an_idle_one_that_has_died_is_replaced_and_no_job_notices),
         TEST(after_one_broke_in_use_the_others_are_looked_at),
         TEST(while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why),
+        TEST(that_it_is_back_is_found_out_even_if_nobody_waits),
         TEST(tries_to_open_are_few_and_further_and_further_apart),
         TEST(when_it_is_back_the_line_goes_on_in_its_order),
-        TEST(nobody_waits_and_nobody_knocks),
         TEST(too_many_connections_does_not_stop_those_that_are_open),
         TEST(with_connections_in_use_and_no_more_to_be_had_the_pool_is_busy),
         TEST(a_database_that_does_not_answer_does_not_delay_what_is_to_be_told),
