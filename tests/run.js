@@ -230,7 +230,7 @@ async function runNode({ prefix, files, engine, env }) {
 /** Does a selected test need PostgreSQL? Those of faults choose their engine themselves. */
 function needsPostgres(runs) {
     const units = FOLDERS.flatMap((folder) => mesonTests(folder).map((test) => `${folder}/${test.name}`).filter(wanted));
-    return units.some((name) => name.endsWith('_postgres'))
+    return units.some((name) => /_postgres(_|$)/.test(name))
         || runs.some(({ engine, files }) => files.some((file) => engine === 'postgres' || file.startsWith('tests/faults/')));
 }
 
