@@ -3,14 +3,18 @@
 -- still, so this costs nothing.
 DO $$
 DECLARE
-    c record;
+    one record;
 BEGIN
-    FOR c IN SELECT table_name, column_name, data_type FROM information_schema.columns
-             WHERE table_schema = current_schema() AND data_type IN ('text', 'integer')
-             ORDER BY table_name, ordinal_position
+    FOR one IN
+        SELECT table_name,
+               string_agg(format('ALTER COLUMN %I TYPE %s', column_name,
+                                 CASE data_type WHEN 'text' THEN 'TEXT COLLATE "C"' ELSE 'BIGINT' END),
+                          ', ') AS changes
+        FROM information_schema.columns
+        WHERE table_schema = current_schema() AND data_type IN ('text', 'integer')
+        GROUP BY table_name ORDER BY table_name
     LOOP
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE %s', c.table_name, c.column_name,
-                       CASE c.data_type WHEN 'text' THEN 'TEXT COLLATE "C"' ELSE 'BIGINT' END);
+        EXECUTE format('ALTER TABLE %I %s', one.table_name, one.changes);
     END LOOP;
 END
 $$;
