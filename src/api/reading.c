@@ -88,7 +88,8 @@ static void reply(struct passage *passage, struct answer *answer, enum answer_wa
 }
 
 /** On the event loop: may they, and what is asked? False if not, which has been said then. */
-static bool let_in(struct passage *passage, const struct session *session)
+static bool let_in(struct passage *passage, const struct session *session,
+                   void (*send)(struct http_request *, const struct http_reply *))
 {
     struct err err;
     err_init(&err);
@@ -96,7 +97,7 @@ static bool let_in(struct passage *passage, const struct session *session)
     if (status == OK && !passage->asked)
         status = understand_and_note(passage, &err);
     if (status != OK)
-        passage_reply_error(passage, status, &err, http_reply);
+        passage_reply_error(passage, status, &err, send);
     return status == OK;
 }
 
@@ -104,7 +105,8 @@ static bool let_in(struct passage *passage, const struct session *session)
  * The database may be away. Then both who asks and the answer are given as they were when it was
  * last there, or neither: who is let in without having been verified gets nothing that is loaded.
  */
-static bool begin_unverified(struct passage *passage, struct cache *cache)
+static bool reply_unverified(struct passage *passage, struct cache *cache,
+                             void (*send)(struct http_request *, const struct http_reply *))
 {
     if (!passage->token || !generations_are_away(passage->api->settings.generations))
         return false;
@@ -114,12 +116,12 @@ static bool begin_unverified(struct passage *passage, struct cache *cache)
     if (!passage->session)
         return false;
     passage->user_id = passage->session->caller.user_id;
-    if (!passage->is_admitted && !let_in(passage, passage->session))
+    if (!passage->is_admitted && !let_in(passage, passage->session, send))
         return true;
     struct cache_value *value =
         cache_get_unverified(cache, &passage->asked->key, clock_monotonic_coarse_ms());
     if (value) {
-        reply(passage, answer_of(value), WAY_UNVERIFIED, http_reply);
+        reply(passage, answer_of(value), WAY_UNVERIFIED, send);
     } else if (!is_verified) {
         session_unref(passage->session);
         passage->session = NULL;
@@ -142,17 +144,33 @@ bool reading_begin(struct passage *passage)
     if (!cache || http_has_body(passage->request))
         return false;
     if (!passage->session)
-        return begin_unverified(passage, cache);
+        return reply_unverified(passage, cache, http_reply);
     if (claims_note(passage))
         return false;
-    if (!let_in(passage, passage->session))
+    if (!let_in(passage, passage->session, http_reply))
         return true;
     passage->is_admitted = true;
     struct cache_value *value = cache_get(cache, &passage->asked->key, clock_monotonic_coarse_ms());
     if (!value)
-        return begin_unverified(passage, cache);
+        return reply_unverified(passage, cache, http_reply);
     reply(passage, answer_of(value), WAY_HIT, http_reply);
     return true;
+}
+
+/**
+ * Suspended, and it cannot be loaded. That K was doubtful may have sent it to a database that was
+ * away and not yet known to be: then what is kept does.
+ */
+static void fail(struct passage *passage, enum status status, const struct err *why)
+{
+    struct err ignored;
+    err_init(&ignored);
+    struct cache *cache = cache_of(passage);
+    bool was_away = cache && (status == UNAVAILABLE || status == BUSY);
+    if (was_away && !passage->asked)
+        was_away = understand(passage, http_arena(passage->request), &ignored) == OK;
+    if (!was_away || !reply_unverified(passage, cache, http_reply_later))
+        passage_reply_error(passage, status, why, http_reply_later);
 }
 
 /** The flight of an answer has ended, on the thread of who led it. */
@@ -162,7 +180,7 @@ static void answer_landed(struct cache_waiter *waiter, const struct cache_landin
     if (landing->status == OK)
         reply(passage, answer_of(cache_value_ref(landing->value)), WAY_COLLAPSED, http_reply_later);
     else
-        passage_reply_error(passage, landing->status, landing->err, http_reply_later);
+        fail(passage, landing->status, landing->err);
 }
 
 /** Admitted and suspended. False if it leads the load. */
@@ -211,7 +229,7 @@ static void session_landed(struct cache_waiter *waiter, const struct cache_landi
 {
     struct passage *passage = passage_of(waiter);
     if (landing->status != OK) {
-        passage_reply_error(passage, landing->status, landing->err, http_reply_later);
+        fail(passage, landing->status, landing->err);
         return;
     }
     passage->session = session_of(cache_value_ref(landing->value));
@@ -403,7 +421,7 @@ static void run_load(struct passage *passage, struct db *db)
     passage->flight = NULL;
     passage_count_statements(passage, db);
     if (landing.status != OK)
-        passage_reply_error(passage, landing.status, landing.err, http_reply_later);
+        fail(passage, landing.status, landing.err);
     else
         reply(passage, answer_of(landing.value),
               !cache           ? WAY_BYPASS
@@ -430,7 +448,7 @@ static bool come_in(struct passage *passage, struct db *db)
     enum status status = leads ? find_who(passage, db, &err) : admit(passage, db, &err);
     passage_count_statements(passage, db);
     if (status != OK) {
-        passage_reply_error(passage, status, &err, http_reply_later);
+        fail(passage, status, &err);
         return true;
     }
     if (leads)
@@ -443,7 +461,7 @@ void reading_run(struct passage *passage, struct db *db, enum status status, con
     if (status != OK) {
         land_refused(&passage->session_flight, status, why);
         land_refused(&passage->flight, status, why);
-        passage_reply_error(passage, status, why, http_reply_later);
+        fail(passage, status, why);
         return;
     }
     if (passage->is_admitted || !come_in(passage, db))
