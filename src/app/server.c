@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
 enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
 enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
@@ -127,12 +129,17 @@ static void stop_workers(struct server *server)
 
 /**
  * /readyz says no, so that a load balancer sends nothing new; the API's listener finishes what
- * runs; then the ops listener, so that the state could be watched to the end; then the workers,
- * which have nothing left to do.
+ * runs. Who waits for a connection has half of the time for it; what runs on one has nearly all,
+ * so that there is some left to say that the database did not answer. Then the ops listener, so
+ * that the state could be watched to the end; then the workers, which have nothing left to do.
  */
 void server_drain(struct server *server, int64_t deadline_ms)
 {
+    int64_t now_ms = clock_monotonic_ms(), left_ms = deadline_ms - now_ms;
     api_set_draining(server->api);
+    pool_hurry(server->pool, now_ms + left_ms / 2);
+    pool_hurry(server->password_pool, now_ms + left_ms / 2);
+    database_hurry(server->database, deadline_ms - left_ms / 10);
     http_server_drain(server->public_server, deadline_ms);
     http_server_drain(server->ops_server, deadline_ms);
     stop_workers(server);

@@ -54,6 +54,12 @@ void database_set_limits(struct database *database, const struct db_limits *limi
         database->engine->set_limits(database->shared, limits);
 }
 
+void database_hurry(struct database *database, int64_t deadline_ms)
+{
+    if (database->engine->hurry)
+        database->engine->hurry(database->shared, deadline_ms);
+}
+
 void database_free(struct database *database)
 {
     if (!database)

@@ -102,6 +102,12 @@ struct db_limits {
 };
 /** Before the first connection is opened. Engines without a network ignore them. */
 void database_set_limits(struct database *database, const struct db_limits *limits);
+/**
+ * The program is going to stop: nothing waits for the other side beyond `deadline_ms` (monotonic)
+ * any more, neither a statement nor the opening of a connection. What is under way then has failed.
+ * Engines without a network ignore it. Never waits.
+ */
+void database_hurry(struct database *database, int64_t deadline_ms);
 /** The file of a SQLite database; NULL for other engines. */
 const char *database_path(const struct database *database);
 

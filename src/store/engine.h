@@ -25,6 +25,8 @@ struct db_engine {
     enum status (*shared_new)(const char *url, struct engine_shared **ret_shared, struct err *err);
     void (*shared_free)(struct engine_shared *shared);
     void (*set_limits)(struct engine_shared *shared, const struct db_limits *limits); /* or NULL */
+    /** See database_hurry(); NULL without a network. Thread-safe. */
+    void (*hurry)(struct engine_shared *shared, int64_t deadline_ms);
     /** The file, NULL if the engine has none. Borrowed. */
     const char *(*path)(const struct engine_shared *shared);
 

@@ -242,6 +242,8 @@ enum status pool_submit(struct pool *pool, struct pool_job *job, struct err *err
     assert(!job->is_submitted);
     enum status status = admit(pool, err);
     if (status == OK) {
+        if (job->deadline_ms > pool->last_deadline_ms)
+            job->deadline_ms = pool->last_deadline_ms;
         job->is_submitted = true;
         job->submitted_us = now_us;
         pool_line_add(&pool->line, job);
@@ -252,6 +254,19 @@ enum status pool_submit(struct pool *pool, struct pool_job *job, struct err *err
     }
     pthread_mutex_unlock(&pool->lock);
     return status;
+}
+
+void pool_hurry(struct pool *pool, int64_t deadline_ms)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->last_deadline_ms = deadline_ms;
+    /* The order of deadlines stays: all of those at its end become equal. */
+    for (struct pool_job *job = pool->line.last_late; job && job->deadline_ms > deadline_ms;
+         job = job->previous_late)
+        job->deadline_ms = deadline_ms;
+    if (pool->line.count > 0)
+        pool_watch_by(pool, deadline_ms + 1);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* Statistics */
@@ -333,6 +348,7 @@ enum status pool_new(struct database *database, const struct pool_settings *sett
     pool->jitter = (uint64_t)clock_monotonic_us() ^ (uintptr_t)pool;
     pool->jitter += pool->jitter == 0;
     pool->wake_ms = INT64_MAX;
+    pool->last_deadline_ms = INT64_MAX;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     thread_condition_init(&pool->watch);

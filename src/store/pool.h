@@ -122,6 +122,11 @@ enum status pool_new(struct database *database, const struct pool_settings *sett
  * started; then `run` is not called. A job must not be submitted again before its `run` was called.
  */
 enum status pool_submit(struct pool *pool, struct pool_job *job, struct err *err) MUST_CHECK;
+/**
+ * The server is going to stop: from now on nobody waits in line beyond `deadline_ms` (monotonic),
+ * whatever the job's own deadline is. Never waits.
+ */
+void pool_hurry(struct pool *pool, int64_t deadline_ms);
 void pool_statistics(struct pool *pool, struct pool_statistics *ret_statistics);
 /**
  * Refuse new jobs, finish all that were accepted, join the threads, close the connections. If the

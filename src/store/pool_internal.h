@@ -67,6 +67,7 @@ struct pool {
     pthread_cond_t work;  /* a worker may have something to do, or `stopping` */
     pthread_cond_t watch; /* `wake_ms` was moved forward */
     bool stopping;
+    int64_t last_deadline_ms; /* no job's is later */
     struct line line;
     unsigned worker_count;
     unsigned resting;  /* workers that wait for `work` … */

@@ -82,6 +82,7 @@ static enum status postgres_shared_new(const char *url, struct engine_shared **r
     struct engine_shared *shared = mem_zalloc(1, sizeof *shared);
     shared->url = mem_strdup(url);
     shared->limits.connect_ms = CONNECT_MS;
+    atomic_init(&shared->end_ms, INT64_MAX);
     *ret_shared = shared;
     return OK;
 }
@@ -95,6 +96,11 @@ static void postgres_shared_free(struct engine_shared *shared)
 static void postgres_set_limits(struct engine_shared *shared, const struct db_limits *limits)
 {
     shared->limits = *limits;
+}
+
+static void postgres_hurry(struct engine_shared *shared, int64_t deadline_ms)
+{
+    atomic_store(&shared->end_ms, deadline_ms);
 }
 
 static const char *postgres_path(const struct engine_shared *shared)
@@ -490,6 +496,7 @@ const struct db_engine postgres_engine = {
     .shared_new = postgres_shared_new,
     .shared_free = postgres_shared_free,
     .set_limits = postgres_set_limits,
+    .hurry = postgres_hurry,
     .path = postgres_path,
     .open = postgres_open,
     .close = postgres_close,

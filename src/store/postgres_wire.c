@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* How often one who waits looks whether the program is going to stop (database_hurry()). */
+enum { LOOK_UP_MS = 250 };
+
 /* Asking */
 
 static struct asked *nth(struct engine_conn *conn, size_t n)
@@ -171,23 +174,35 @@ static bool consume(struct engine_conn *conn)
     return PQconsumeInput(conn->pg) && (!PQsslInUse(conn->pg) || PQconsumeInput(conn->pg));
 }
 
-/** Until something may be read, or written if that is wanted. False after the deadline. */
-static bool wait_for_socket(struct engine_conn *conn, bool writes, int64_t deadline_ms)
+/**
+ * Until one of the events has come, or for `look_ms` (0: for as long as it takes). False after the
+ * deadline (0: none), and when the program stops.
+ */
+static bool wait_for_events(const struct engine_conn *conn, short events, int look_ms,
+                            int64_t deadline_ms)
 {
-    struct pollfd socket = {.fd = PQsocket(conn->pg),
-                            .events = (short)(POLLIN | (writes ? POLLOUT : 0))};
-    int look_ms = PQsslInUse(conn->pg) ? TLS_LOOK_MS : -1;
+    struct pollfd socket = {.fd = PQsocket(conn->pg), .events = events};
+    int most_ms = look_ms ? look_ms : LOOK_UP_MS;
     for (;;) {
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
-        if (deadline_ms && left_ms <= 0)
+        int64_t end_ms = atomic_load(&conn->shared->end_ms);
+        if (deadline_ms && deadline_ms < end_ms)
+            end_ms = deadline_ms;
+        int64_t left_ms = end_ms - clock_monotonic_ms();
+        if (left_ms <= 0)
             return false;
-        bool looks = look_ms > 0 && (!deadline_ms || left_ms > look_ms);
-        int ready = poll(&socket, 1, looks ? look_ms : deadline_ms ? (int)left_ms : -1);
-        if (ready > 0 || (ready == 0 && looks))
+        int ready = poll(&socket, 1, left_ms < most_ms ? (int)left_ms : most_ms);
+        if (ready > 0 || (ready == 0 && look_ms && left_ms > look_ms))
             return true;
         if (ready < 0 && errno != EINTR)
             return false;
     }
+}
+
+/** Until something may be read, or written if that is wanted. */
+static bool wait_for_socket(const struct engine_conn *conn, bool writes, int64_t deadline_ms)
+{
+    short events = (short)(POLLIN | (writes ? POLLOUT : 0));
+    return wait_for_events(conn, events, PQsslInUse(conn->pg) ? TLS_LOOK_MS : 0, deadline_ms);
 }
 
 void postgres_round_within(struct engine_conn *conn, int limit_ms)
@@ -293,14 +308,10 @@ static enum status finish_connecting(struct engine_conn *conn, int64_t deadline_
     while (next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED)
             return unreachable(conn, err);
-        struct pollfd socket = {.fd = PQsocket(conn->pg),
-                                .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
-        int ready = left_ms > 0 ? poll(&socket, 1, (int)left_ms) : 0;
-        if (ready == 0)
+        if (!wait_for_events(conn, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0,
+                             deadline_ms))
             return err_set(err, UNAVAILABLE, "DATABASE_URL", "cannot be used: no answer in time");
-        if (ready > 0)
-            next = PQconnectPoll(conn->pg);
+        next = PQconnectPoll(conn->pg);
     }
     return OK;
 }

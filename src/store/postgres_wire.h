@@ -14,6 +14,7 @@
 #define OPENRISK_STORE_POSTGRES_WIRE_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 #include "store/engine.h"
 
@@ -24,6 +25,7 @@ enum { POSTGRES_ASKED_MAX = 256 };
 struct engine_shared {
     char *url;
     struct db_limits limits;
+    _Atomic int64_t end_ms; /* nothing is waited for beyond it; see database_hurry() */
 };
 
 enum asked_kind {
