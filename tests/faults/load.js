@@ -51,6 +51,7 @@ class Load {
         this.lateness = new Lateness();
         this.answers = []; // {kind, status, isUnverified, sent, ended}; status 0: there was none
         this.faults = [];
+        this.underWay = 0; // requests
         this.mayFailWith = []; // codes of errors that are no faults: the server is being stopped
         this.fresh = []; // tokens with which nobody has asked yet
         this.clients = [];
@@ -64,6 +65,7 @@ class Load {
     /** Send it and note what came: an answer, or undefined if there is none and may be none. */
     async send(kind, client, method, route, body) {
         const sent = performance.now();
+        this.underWay++;
         try {
             const reply = await client.request(method, route, body);
             const isUnverified = reply.headers['cache-status'] === UNVERIFIED;
@@ -75,6 +77,8 @@ class Load {
                 throw error;
             }
             return undefined;
+        } finally {
+            this.underWay--;
         }
     }
 

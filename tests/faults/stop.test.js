@@ -36,6 +36,7 @@ for (let round = 1; round <= ROUNDS; round++) {
         const load = await startLoad(t, server, { kept: 8, lists: 12, writers: 12, strangers: 1, nobodies: 5, signers: 1, patienceMs: END_LIMIT_MS });
         load.mayFailWith = TOO_LATE;
         await new Promise((resolve) => setTimeout(resolve, BEFORE_MS + 37 * round));
+        await waitFor(() => load.underWay >= 5, 'requests to be under way');
         const stopping = performance.now();
         const tookMs = await terminate(server);
         await load.stop();
