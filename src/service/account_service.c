@@ -153,7 +153,7 @@ enum status account_service_authenticate(struct service *service,
 enum status account_service_note_use(struct service *service, const char *token_id, struct err *err)
 {
     enum status status =
-        db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
+        db_begin_note(service->db, service->now_ms, service->write_timeout_ms, err);
     if (status != OK)
         return status;
     status = token_store_used(service->db, token_id, service->now_ms, err);
@@ -212,6 +212,11 @@ static enum status insert_token(struct writer *writer, const uint8_t key[TOKEN_K
     return status;
 }
 
+static enum status wrong_password(struct err *err)
+{
+    return err_set(err, UNAUTHENTICATED, NULL, "e-mail address or password is wrong");
+}
+
 static enum status start_session(struct writer *writer, const uint8_t key[TOKEN_KEY_BYTES],
                                  struct new_session *session, struct err *err)
 {
@@ -222,9 +227,13 @@ static enum status start_session(struct writer *writer, const uint8_t key[TOKEN_
                           .expires_at = now_ms + SESSION_MS};
     session->expires_at = token.expires_at;
     writer->target = session->user.id;
-    enum status status = insert_token(writer, key, &token, session->token, err);
+    /* First, for it holds the account until the end: who has changed the password since it was
+     * compared has ended all sessions, and this one must not come after that. */
+    enum status status = account_store_signed_in(writer->db, &session->user, now_ms, err);
+    if (status == NOT_FOUND)
+        return wrong_password(err);
     if (status == OK)
-        status = account_store_signed_in(writer->db, session->user.id, now_ms, err);
+        status = insert_token(writer, key, &token, session->token, err);
     if (status == OK)
         status = token_store_delete_expired(writer->db, now_ms, err);
     session->user.last_login_at = now_ms;
@@ -241,7 +250,7 @@ enum status account_service_login(struct service *service, const uint8_t key[TOK
         return status;
     bool known = status == OK && session.user.is_active;
     if (!password_matches(known ? session.user.password_hash : NULL, password) || !known)
-        return err_set(err, UNAUTHENTICATED, NULL, "e-mail address or password is wrong");
+        return wrong_password(err);
 
     struct caller self = *service->caller;
     self.user_id = session.user.id;
@@ -249,7 +258,7 @@ enum status account_service_login(struct service *service, const uint8_t key[TOK
     struct service own = *service;
     own.caller = &self;
     struct writer writer;
-    status = writer_begin(&writer, &own, err);
+    status = writer_begin_note(&writer, &own, err);
     if (status != OK)
         return status;
     status = start_session(&writer, key, &session, err);

@@ -14,7 +14,7 @@ enum status audit_service_refused(struct service *service, const char *actor, co
         .detail = detail,
     };
     enum status status =
-        db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
+        db_begin_note(service->db, service->now_ms, service->write_timeout_ms, err);
     if (status != OK)
         return status;
     status = audit_store_insert(service->db, &entry, err);

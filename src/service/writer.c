@@ -54,12 +54,8 @@ static enum status write_asset_counts(struct writer *writer, struct err *err)
     return status;
 }
 
-enum status writer_begin(struct writer *writer, struct service *service, struct err *err)
+static void init(struct writer *writer, struct service *service)
 {
-    enum status status =
-        db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
-    if (status != OK)
-        return status;
     *writer = (struct writer){
         .service = service,
         .db = service->db,
@@ -69,7 +65,18 @@ enum status writer_begin(struct writer *writer, struct service *service, struct 
         .target = "",
         .detail = "",
     };
-    return OK;
+}
+
+enum status writer_begin(struct writer *writer, struct service *service, struct err *err)
+{
+    init(writer, service);
+    return db_begin_write(service->db, service->now_ms, service->write_timeout_ms, err);
+}
+
+enum status writer_begin_note(struct writer *writer, struct service *service, struct err *err)
+{
+    init(writer, service);
+    return db_begin_note(service->db, service->now_ms, service->write_timeout_ms, err);
 }
 
 /** Search texts that wait must be there before they are changed, and at the end. */

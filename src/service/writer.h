@@ -33,6 +33,9 @@ struct writer {
 
 enum status writer_begin(struct writer *writer, struct service *service,
                          struct err *err) MUST_CHECK;
+/** For what need not wait for other writers: see db_begin_note(). */
+enum status writer_begin_note(struct writer *writer, struct service *service,
+                              struct err *err) MUST_CHECK;
 /** `status` is that of the work; returns it, or that of the commit. */
 enum status writer_end(struct writer *writer, enum status status, struct err *err) MUST_CHECK;
 

@@ -79,10 +79,16 @@ enum status account_store_update(struct db *db, const struct user *user, struct 
     return write(db, QUERY_ACCOUNT_UPDATE, user, err);
 }
 
-enum status account_store_signed_in(struct db *db, const char *id, int64_t now_ms, struct err *err)
+enum status account_store_signed_in(struct db *db, const struct user *user, int64_t now_ms,
+                                    struct err *err)
 {
-    return db_queue(db, &queries[QUERY_ACCOUNT_SIGNED_IN], DB_PARAMS(DB_TEXT(id), DB_INT(now_ms)),
-                    err);
+    int64_t changed;
+    enum status status = db_exec(
+        db, &queries[QUERY_ACCOUNT_SIGNED_IN],
+        DB_PARAMS(DB_TEXT(user->id), DB_INT(now_ms), DB_TEXT(user->password_hash)), &changed, err);
+    if (status == OK && changed == 0)
+        return err_set(err, NOT_FOUND, NULL, "there is no such user");
+    return status;
 }
 
 enum status account_store_delete(struct db *db, const char *id, struct err *err)

@@ -22,7 +22,8 @@ enum status account_store_insert(struct db *db, const struct user *user,
                                  struct err *err) MUST_CHECK;
 enum status account_store_update(struct db *db, const struct user *user,
                                  struct err *err) MUST_CHECK;
-enum status account_store_signed_in(struct db *db, const char *id, int64_t now_ms,
+/** NOT_FOUND if the account is not as it was read any more: another password, inactive or gone. */
+enum status account_store_signed_in(struct db *db, const struct user *user, int64_t now_ms,
                                     struct err *err) MUST_CHECK;
 /** With all sessions and tokens. */
 enum status account_store_delete(struct db *db, const char *id, struct err *err) MUST_CHECK;

@@ -30,6 +30,7 @@ struct db {
     const struct db_engine *engine;
     struct engine_conn *conn;
     enum { IDLE, READING, WRITING } transaction;
+    bool is_note;                /* see db_begin_note() */
     int64_t now_ms;              /* of the write transaction */
     unsigned touched;            /* scopes that its queries touched so far */
     int64_t generations[SCOPES]; /* of the snapshot */
@@ -173,17 +174,29 @@ enum status db_begin_read(struct db *db, struct err *err)
     return observe(db, err);
 }
 
-enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
+static enum status begin_write(struct db *db, int64_t now_ms, int timeout_ms, bool is_note,
+                               struct err *err)
 {
     assert(db->transaction == IDLE);
     look(db);
-    enum status status = db->engine->begin_write(db->conn, timeout_ms, err);
+    enum status status = db->engine->begin_write(db->conn, timeout_ms, !is_note, err);
     if (status != OK)
         return status;
     db->transaction = WRITING;
+    db->is_note = is_note;
     db->now_ms = now_ms;
     db->touched = 0;
     return observe(db, err);
+}
+
+enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
+{
+    return begin_write(db, now_ms, timeout_ms, false, err);
+}
+
+enum status db_begin_note(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
+{
+    return begin_write(db, now_ms, timeout_ms, true, err);
 }
 
 const int64_t *db_generations(const struct db *db)
@@ -232,6 +245,8 @@ static enum status commit_write(struct db *db, struct err *err)
 {
     const struct db_watcher *watcher = db->database->watcher;
     int64_t bumped[SCOPES] = {0};
+    unsigned scopes = db->touched & ((1u << SCOPES) - 1);
+    assert(!db->is_note || scopes == 0);
     enum status status = db_settle(db, err);
     if (status == OK)
         status = bump_generations(db, bumped, err);
@@ -240,7 +255,6 @@ static enum status commit_write(struct db *db, struct err *err)
         return status;
     }
     status = db->engine->commit(db->conn, err);
-    unsigned scopes = db->touched & ((1u << SCOPES) - 1);
     if (watcher && status != OK)
         watcher->doubtful(watcher->context);
     else if (watcher && scopes)

@@ -6,9 +6,10 @@
  * in that order, whatever the order in the text.
  *
  * Every statement runs inside a transaction that the caller began: a read transaction sees one
- * snapshot, a write transaction is alone among the writers. db_commit() first bumps the generation
- * of each scope that its writing queries declare (see store/queries.h), so that no writer can
- * forget it. db_rollback() is always allowed and never fails.
+ * snapshot, a write transaction is alone among the writers (but for notes, see db_begin_note()).
+ * db_commit() first bumps the generation of each scope that its writing queries declare (see
+ * store/queries.h), so that no writer can forget it. db_rollback() is always allowed and never
+ * fails.
  *
  *     AUTO_ROWS struct db_rows rows = {0};
  *     enum status status = db_select(db, &queries[QUERY_RISK_BY_REF], DB_PARAMS(DB_INT(ref)),
@@ -158,6 +159,13 @@ enum status db_begin_read(struct db *db, struct err *err) MUST_CHECK;
 /** Waits for other writers up to `timeout_ms`, then BUSY. `now_ms` is the writer's wall clock. */
 enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms,
                            struct err *err) MUST_CHECK;
+/**
+ * The same for a note: a write that touches no scope, and neither reads nor changes what other
+ * writers rely on. It need not be alone, so where the engine can do it, it does not wait for them:
+ * nobody should be kept from signing in by a long import.
+ */
+enum status db_begin_note(struct db *db, int64_t now_ms, int timeout_ms,
+                          struct err *err) MUST_CHECK;
 /** On failure the transaction is rolled back, or its fate unknown with UNAVAILABLE. */
 enum status db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db);

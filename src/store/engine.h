@@ -43,7 +43,9 @@ struct db_engine {
     enum status (*script)(struct engine_conn *conn, const char *sql, struct err *err);
 
     enum status (*begin_read)(struct engine_conn *conn, struct err *err);
-    enum status (*begin_write)(struct engine_conn *conn, int timeout_ms, struct err *err);
+    /** `alone`: no other writer may be at work until it ends. */
+    enum status (*begin_write)(struct engine_conn *conn, int timeout_ms, bool alone,
+                               struct err *err);
     enum status (*commit)(struct engine_conn *conn, struct err *err);
     void (*rollback)(struct engine_conn *conn); /* also without a transaction */
 

@@ -97,8 +97,8 @@ void pool_take_out(struct pool *pool, struct pool_job *job);
 /* pool_connections.c */
 
 /**
- * There is no connection, and none could be opened. Then one is tried for even if nobody waits, or a
- * quiet server would say for hours that it has none.
+ * There is no connection, and none could be opened. Then one is tried for even if nobody waits, or
+ * a quiet server would say for hours that it has none.
  */
 bool pool_is_lost(const struct pool *pool);
 /** May one more connection be opened? */

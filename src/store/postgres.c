@@ -217,7 +217,8 @@ static enum status postgres_begin_read(struct engine_conn *conn, struct err *err
     return start(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
 }
 
-static enum status postgres_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status postgres_begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                                        struct err *err)
 {
     int lock_ms = timeout_ms > 0 ? timeout_ms : 1; /* 0 would be no limit */
     postgres_sync(conn); /* or a failure of what was asked before would skip it */
@@ -227,7 +228,8 @@ static enum status postgres_begin_write(struct engine_conn *conn, int timeout_ms
     enum status status = start(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err);
     if (status != OK)
         return status;
-    postgres_ask(conn, ASKED_COMMAND, "SELECT pg_advisory_xact_lock(" WRITER_LOCK ")");
+    if (alone)
+        postgres_ask(conn, ASKED_COMMAND, "SELECT pg_advisory_xact_lock(" WRITER_LOCK ")");
     conn->lock_ms = lock_ms;
     return OK;
 }

@@ -112,7 +112,8 @@ const struct query queries[QUERIES] = {
                               "updated_at = $9, version = $11 WHERE id = $1",
                               ACCOUNTS},
     [QUERY_ACCOUNT_SIGNED_IN] = {"account_signed_in",
-                                 "UPDATE account SET last_login_at = $2 WHERE id = $1",
+                                 "UPDATE account SET last_login_at = $2 WHERE id = $1 "
+                                 "AND password_hash = $3 AND is_active = 1",
                                  TOUCHES_NOTHING},
     [QUERY_ACCOUNT_DELETE] = {"account_delete", "DELETE FROM account WHERE id = $1", ACCOUNTS},
     [QUERY_TOKEN_BY_HASH] = {"token_by_hash",

@@ -214,8 +214,10 @@ static void let_next_writer(struct engine_conn *conn)
     }
 }
 
-static enum status sqlite_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status sqlite_begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                                      struct err *err)
 {
+    (void)alone; /* there is one at a time anyway */
     struct timespec until = thread_deadline(clock_monotonic_ms() + timeout_ms);
     if (pthread_mutex_clocklock(&conn->shared->writer, CLOCK_MONOTONIC, &until) != 0)
         return err_set(err, BUSY, NULL, "another writer is at work; try again");

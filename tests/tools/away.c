@@ -55,12 +55,13 @@ static enum status away_begin_read(struct engine_conn *conn, struct err *err)
     return status == OK ? sqlite_engine.begin_read(conn, err) : status;
 }
 
-static enum status away_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status away_begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                                    struct err *err)
 {
     enum status status = check(away_file, err);
     if (status == OK)
         status = check(unwritable_file, err);
-    return status == OK ? sqlite_engine.begin_write(conn, timeout_ms, err) : status;
+    return status == OK ? sqlite_engine.begin_write(conn, timeout_ms, alone, err) : status;
 }
 
 static enum status load_config(struct call *call, struct err *err)

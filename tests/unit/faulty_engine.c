@@ -152,9 +152,11 @@ static enum status begin_read(struct engine_conn *conn, struct err *err)
     return fails(conn) ? lost(err) : inner_of(conn)->begin_read(conn->inner, err);
 }
 
-static enum status begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                               struct err *err)
 {
-    return fails(conn) ? lost(err) : inner_of(conn)->begin_write(conn->inner, timeout_ms, err);
+    return fails(conn) ? lost(err)
+                       : inner_of(conn)->begin_write(conn->inner, timeout_ms, alone, err);
 }
 
 static enum status commit(struct engine_conn *conn, struct err *err)

@@ -36,9 +36,10 @@ static enum status mischief_begin_read(struct engine_conn *conn, struct err *err
     return fails(err) ? UNAVAILABLE : sqlite_engine.begin_read(conn, err);
 }
 
-static enum status mischief_begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status mischief_begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                                        struct err *err)
 {
-    return fails(err) ? UNAVAILABLE : sqlite_engine.begin_write(conn, timeout_ms, err);
+    return fails(err) ? UNAVAILABLE : sqlite_engine.begin_write(conn, timeout_ms, alone, err);
 }
 
 static enum status mischief_commit(struct engine_conn *conn, struct err *err)

@@ -53,9 +53,10 @@ static enum status begin_read(struct engine_conn *conn, struct err *err)
     return refuses(conn) ? refused(err) : postgres_engine.begin_read(conn, err);
 }
 
-static enum status begin_write(struct engine_conn *conn, int timeout_ms, struct err *err)
+static enum status begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
+                               struct err *err)
 {
-    return refuses(conn) ? refused(err) : postgres_engine.begin_write(conn, timeout_ms, err);
+    return refuses(conn) ? refused(err) : postgres_engine.begin_write(conn, timeout_ms, alone, err);
 }
 
 static enum status commit(struct engine_conn *conn, struct err *err)
