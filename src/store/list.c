@@ -1,5 +1,6 @@
 #include "store/list.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,14 +305,14 @@ static void builder_init(struct builder *b, const struct list_request *request,
     buf_init(&b->sql, SQL_MAX_BYTES);
 }
 
-/** The text goes to the arena. */
+/** The text goes to the arena. Its plan depends on the values that it is asked for with, if any. */
 static struct query builder_finish(struct builder *b)
 {
     if (b->sql.overflow)
         abort();
     struct query query = {.name = b->request->spec->name,
                           .sql = arena_memdup(b->arena, b->sql.data, b->sql.length),
-                          .plans_anew = true};
+                          .plans_anew = is_filtered(b->request) || b->request->after_key};
     buf_release(&b->sql);
     return query;
 }
@@ -358,11 +359,29 @@ static struct query build_count(struct builder *b)
     return builder_finish(b);
 }
 
+/**
+ * One more tells whether there is a next page. PostgreSQL reckons with a limit that stands in the
+ * text, and keeps the plan of a text without parameters.
+ */
 static void put_limit(struct builder *b)
 {
-    const struct list_request *request = b->request;
+    int64_t limit = b->request->limit + 1;
+    if (b->dialect == DIALECT_POSTGRES) {
+        buf_printf(&b->sql, " LIMIT %" PRId64, limit);
+        return;
+    }
     buf_puts(&b->sql, " LIMIT ");
-    put_param(b, DB_INT(request->limit + 1)); /* one more tells whether there is a next page */
+    put_param(b, DB_INT(limit));
+}
+
+static void put_offset(struct builder *b)
+{
+    const struct list_request *request = b->request;
+    int64_t offset = request->after_key ? 0 : (request->page - 1) * request->limit;
+    if (b->dialect == DIALECT_POSTGRES && offset == 0)
+        return;
+    buf_puts(&b->sql, " OFFSET ");
+    put_param(b, DB_INT(offset));
 }
 
 static void put_part(struct builder *b, enum behind behind)
@@ -410,8 +429,7 @@ static struct query build_page(struct builder *b)
         put_after(b, ALL_BEHIND);
         put_order(b);
         put_limit(b);
-        buf_puts(&b->sql, " OFFSET ");
-        put_param(b, DB_INT(request->after_key ? 0 : (request->page - 1) * request->limit));
+        put_offset(b);
         buf_puts(&b->sql, ")");
     }
     put_order(b);
