@@ -128,6 +128,7 @@ enum status account_service_authenticate(struct service *service,
         return status;
     struct token_holder holder;
     struct authentication found;
+    db_last_round(service->db);
     status = token_store_find(service->db, token_hash(token, hash), service->arena, &holder, err);
     memcpy(found.generations, db_generations(service->db), sizeof found.generations);
     service_end_read(service);

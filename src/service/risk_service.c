@@ -13,6 +13,7 @@ enum status risk_service_get(struct service *service, const char *id_or_ref,
     enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
+    db_last_round(service->db);
     status = risk_store_page(service->db, id_or_ref, service->arena, ret_page, err);
     if (status == OK && ret_page->risk.deleted_at)
         status = err_set(err, NOT_FOUND, NULL, "this risk is deleted; it can be restored");
@@ -37,6 +38,7 @@ enum status risk_service_top(struct service *service, size_t most, struct risk *
     enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
+    db_last_round(service->db);
     status = risk_store_top(service->db, most, service->arena, ret_risks, ret_count, err);
     service_end_read(service);
     return status;

@@ -30,12 +30,13 @@ struct db {
     const struct db_engine *engine;
     struct engine_conn *conn;
     enum { IDLE, READING, WRITING } transaction;
-    bool is_note;                /* see db_begin_note() */
-    int64_t now_ms;              /* of the write transaction */
-    unsigned touched;            /* scopes that its queries touched so far */
-    int64_t generations[SCOPES]; /* of the snapshot */
-    struct db_rows observed;     /* … on their way, until db_settle() */
-    struct db_look look;         /* from before they were asked for */
+    bool is_note;                                 /* see db_begin_note() */
+    enum { MORE_TO_COME, LAST_ROUND, ENDED } end; /* see db_last_round() */
+    int64_t now_ms;                               /* of the write transaction */
+    unsigned touched;                             /* scopes that its queries touched so far */
+    int64_t generations[SCOPES];                  /* of the snapshot */
+    struct db_rows observed;                      /* … on their way, until db_settle() */
+    struct db_look look;                          /* from before they were asked for */
     uint64_t statements, statement_us;
     struct db_statement kept[STATEMENTS_MAX];
     size_t kept_count;
@@ -171,6 +172,7 @@ enum status db_begin_read(struct db *db, struct err *err)
     if (status != OK)
         return status;
     db->transaction = READING;
+    db->end = MORE_TO_COME;
     return observe(db, err);
 }
 
@@ -183,6 +185,7 @@ static enum status begin_write(struct db *db, int64_t now_ms, int timeout_ms, bo
     if (status != OK)
         return status;
     db->transaction = WRITING;
+    db->end = MORE_TO_COME;
     db->is_note = is_note;
     db->now_ms = now_ms;
     db->touched = 0;
@@ -197,6 +200,14 @@ enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms, struct
 enum status db_begin_note(struct db *db, int64_t now_ms, int timeout_ms, struct err *err)
 {
     return begin_write(db, now_ms, timeout_ms, true, err);
+}
+
+void db_last_round(struct db *db)
+{
+    assert(db->transaction == READING && db->end == MORE_TO_COME);
+    db->end = LAST_ROUND;
+    if (db->engine->last_round)
+        db->engine->last_round(db->conn);
 }
 
 const int64_t *db_generations(const struct db *db)
@@ -355,6 +366,7 @@ enum status db_select(struct db *db, const struct query *query, const struct db_
 {
     assert(db->transaction != IDLE);
     assert(query->touches == 0 || db->transaction == WRITING);
+    assert(db->end != ENDED);
     const char *sql = text_of(db, query);
     *ret_rows = (struct db_rows){.db = db};
     if (!*sql)
@@ -379,6 +391,8 @@ static bool next_row(struct db_rows *rows)
 {
     if (rows->status != OK || !rows->statement)
         return false;
+    if (rows->db->end == LAST_ROUND)
+        rows->db->end = ENDED;
     struct err ignored;
     enum engine_step step =
         rows->db->engine->step(rows->statement->prepared, &rows->status, &ignored);

@@ -42,6 +42,7 @@ struct db_engine {
     /** For the engine's own scripts (migrations): several statements, no parameters. */
     enum status (*script)(struct engine_conn *conn, const char *sql, struct err *err);
 
+    void (*last_round)(struct engine_conn *conn); /* see db_last_round(); or NULL */
     enum status (*begin_read)(struct engine_conn *conn, struct err *err);
     /** `alone`: no other writer may be at work until it ends. */
     enum status (*begin_write)(struct engine_conn *conn, int timeout_ms, bool alone,

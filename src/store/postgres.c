@@ -208,6 +208,7 @@ static enum status start(struct engine_conn *conn, const char *sql, struct err *
     postgres_sync(conn);
     postgres_ask(conn, ASKED_COMMAND, sql);
     conn->in_transaction = true;
+    conn->is_last_round = false;
     conn->transactions++;
     return OK;
 }
@@ -234,8 +235,15 @@ static enum status postgres_begin_write(struct engine_conn *conn, int timeout_ms
     return OK;
 }
 
+/** If a statement fails, the end is skipped, and db_rollback() has it to do after all. */
+static void postgres_last_round(struct engine_conn *conn)
+{
+    conn->is_last_round = true;
+}
+
 static void postgres_rollback(struct engine_conn *conn)
 {
+    conn->is_last_round = false;
     if (conn->is_broken || !conn->in_transaction)
         return;
     conn->in_transaction = false;
@@ -507,6 +515,7 @@ const struct db_engine postgres_engine = {
     .set_statement_limit = postgres_set_statement_limit,
     .round_trips = postgres_round_trips,
     .script = postgres_script,
+    .last_round = postgres_last_round,
     .begin_read = postgres_begin_read,
     .begin_write = postgres_begin_write,
     .commit = postgres_commit,

@@ -90,7 +90,7 @@ static void refuse(struct asked *asked)
 
 static void take_failure(struct engine_conn *conn, struct asked *asked, const PGresult *result)
 {
-    static const char *const doing[] = {"a command", "a command", "commit",
+    static const char *const doing[] = {"a command", "a command", "commit", "the end",
                                         "prepare",   "execute",   ""};
     struct err err;
     err_init(&err);
@@ -115,6 +115,8 @@ static void take_answer(struct engine_conn *conn, PGresult *result)
         refuse(asked);
     } else if (outcome != PGRES_TUPLES_OK && outcome != PGRES_COMMAND_OK) {
         take_failure(conn, asked, result);
+    } else if (asked->kind == ASKED_END) {
+        conn->in_transaction = false;
     } else if (asked->kind == ASKED_COMMIT) {
         conn->committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     } else if (statement && asked->kind == ASKED_PREPARE) {
@@ -207,6 +209,10 @@ static bool wait_for_socket(const struct engine_conn *conn, bool writes, int64_t
 
 void postgres_round_within(struct engine_conn *conn, int limit_ms)
 {
+    if (conn->is_last_round) {
+        conn->is_last_round = false;
+        postgres_ask(conn, ASKED_END, "ROLLBACK");
+    }
     postgres_sync(conn);
     conn->round_trips += conn->count > 0;
     size_t before = 0;

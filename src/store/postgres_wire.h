@@ -32,6 +32,7 @@ enum asked_kind {
     ASKED_COMMAND, /* BEGIN, SET, …: fails the transaction if it fails */
     ASKED_QUIETLY, /* nobody minds if it fails */
     ASKED_COMMIT,
+    ASKED_END, /* ROLLBACK of a reading transaction, together with its last statements */
     ASKED_PREPARE,
     ASKED_EXECUTE,
     ASKED_SYNC,
@@ -48,6 +49,7 @@ struct engine_conn {
     PGconn *pg;
     bool is_broken;
     unsigned transactions;                      /* begun so far */
+    bool is_last_round;                         /* the next round ends the transaction */
     bool in_transaction;                        /* begun, and neither committed nor rolled back */
     struct asked asked[POSTGRES_ASKED_MAX + 4]; /* a ring: room for what ends a round */
     size_t first, count;

@@ -431,6 +431,8 @@ enum status risk_store_list(struct db *db, const struct list_request *request, c
     struct list_result result;
     enum status status = list_read(db, request, today, arena, read_page, &pages, &result, err);
     if (status == OK)
+        db_last_round(db);
+    if (status == OK)
         status = risk_store_fill(db, pages.items, pages.count, arena, err);
     if (status == OK)
         *ret_page = (struct risk_list_page){.items = pages.items, .result = result};

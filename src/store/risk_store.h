@@ -84,7 +84,7 @@ struct risk_list_page {
     struct risk_page *items;
     struct list_result result;
 };
-/** Five statements. */
+/** Five statements, the last of their transaction. */
 enum status risk_store_list(struct db *db, const struct list_request *request, const char *today,
                             struct arena *arena, struct risk_list_page *ret_page,
                             struct err *err) MUST_CHECK;
