@@ -60,6 +60,17 @@ void buf_put(struct buf *buf, const void *bytes, size_t length)
     buf->data[buf->length] = '\0';
 }
 
+char *buf_room(struct buf *buf, size_t most)
+{
+    return reserve(buf, most) ? buf->data + buf->length : NULL;
+}
+
+void buf_filled(struct buf *buf, const char *end)
+{
+    buf->length = (size_t)(end - buf->data);
+    buf->data[buf->length] = '\0';
+}
+
 void buf_puts(struct buf *buf, const char *text)
 {
     buf_put(buf, text, strlen(text));
@@ -68,6 +79,18 @@ void buf_puts(struct buf *buf, const char *text)
 void buf_putc(struct buf *buf, char c)
 {
     buf_put(buf, &c, 1);
+}
+
+void buf_put_int(struct buf *buf, int64_t value)
+{
+    char text[20], *at = text + sizeof text;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    buf_put(buf, at, (size_t)(text + sizeof text - at));
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *data; /* never NULL after buf_init() */
@@ -33,6 +34,13 @@ void buf_clear(struct buf *buf);
 void buf_put(struct buf *buf, const void *bytes, size_t length);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+/**
+ * Room for `most` bytes at the end, to be written by the caller, who then says where they end; NULL
+ * beyond the cap. A byte more may be written: a terminator.
+ */
+char *buf_room(struct buf *buf, size_t most);
+void buf_filled(struct buf *buf, const char *end);
+void buf_put_int(struct buf *buf, int64_t value); /* as "%" PRId64, several times as fast */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** The bytes become the caller's, to be freed; the buffer is as new. */
 char *buf_detach(struct buf *buf, size_t *ret_length);

@@ -71,12 +71,23 @@ static void date_of_day(int32_t days, int *ret_year, int *ret_month, int *ret_da
     *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
 }
 
+/** Exactly `count` digits; returns where they end. */
+static char *put_digits(char *at, unsigned value, int count)
+{
+    for (int i = count; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + count;
+}
+
 const char *clock_format_day(int32_t day, char *buffer)
 {
     int year, month, day_of_month;
     date_of_day(day, &year, &month, &day_of_month);
-    snprintf(buffer, CLOCK_DATE_SIZE, "%04u-%02u-%02u", (unsigned)year % 10000u,
-             (unsigned)month % 100u, (unsigned)day_of_month % 100u);
+    char *at = put_digits(buffer, (unsigned)year, 4);
+    *at++ = '-';
+    at = put_digits(at, (unsigned)month, 2);
+    *at++ = '-';
+    *put_digits(at, (unsigned)day_of_month, 2) = '\0';
     return buffer;
 }
 
@@ -85,8 +96,17 @@ const char *clock_format_time(int64_t time_ms, char *buffer)
     int32_t day = clock_day(time_ms);
     unsigned ms = (unsigned)(time_ms - day * CLOCK_DAY_MS);
     clock_format_day(day, buffer);
-    snprintf(buffer + 10, CLOCK_TIME_SIZE - 10, "T%02u:%02u:%02u.%03uZ", ms / 3600000 % 24,
-             ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    char *at = buffer + CLOCK_DATE_SIZE - 1;
+    *at++ = 'T';
+    at = put_digits(at, ms / 3600000, 2);
+    *at++ = ':';
+    at = put_digits(at, ms / 60000 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, ms / 1000 % 60, 2);
+    *at++ = '.';
+    at = put_digits(at, ms % 1000, 3);
+    *at++ = 'Z';
+    *at = '\0';
     return buffer;
 }
 

@@ -13,40 +13,66 @@ void json_writer_init(struct json_writer *out, struct buf *buf)
     *out = (struct json_writer){.buf = buf};
 }
 
-static void put_quoted(struct buf *buf, const char *text)
+/** How many bytes stand as they are before one that is escaped, or the end. */
+static size_t plain_bytes(const char *text)
+{
+    const char *at = text;
+    while ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+        at++;
+    return (size_t)(at - text);
+}
+
+static void put_escape(struct buf *buf, unsigned char c)
 {
     static const char short_escapes[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    buf_putc(buf, '"');
-    const char *from = text;
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_put(buf, from, (size_t)(text - from));
-        if (c >= 0x20)
-            buf_printf(buf, "\\%c", c);
-        else if (short_escapes[c])
-            buf_printf(buf, "\\%c", short_escapes[c]);
-        else
-            buf_printf(buf, "\\u%04x", c);
-        from = text + 1;
+    char escape = c >= 0x20 ? (char)c : short_escapes[c];
+    if (escape)
+        buf_put(buf, (const char[]){'\\', escape}, 2);
+    else
+        buf_printf(buf, "\\u%04x", c);
+}
+
+/** `before` and the text, with quotes, and `after`; either may be 0. Most texts need no escapes. */
+static void put_quoted(struct buf *buf, char before, const char *text, char after)
+{
+    size_t plain = plain_bytes(text);
+    char *at = buf_room(buf, plain + 4);
+    if (!at)
+        return;
+    if (before)
+        *at++ = before;
+    *at++ = '"';
+    memcpy(at, text, plain);
+    at += plain;
+    if (!text[plain]) {
+        *at++ = '"';
+        if (after)
+            *at++ = after;
+        buf_filled(buf, at);
+        return;
     }
-    buf_put(buf, from, (size_t)(text - from));
+    buf_filled(buf, at);
+    for (text += plain; *text; text += plain) {
+        put_escape(buf, (unsigned char)*text++);
+        plain = plain_bytes(text);
+        buf_put(buf, text, plain);
+    }
     buf_putc(buf, '"');
+    if (after)
+        buf_putc(buf, after);
 }
 
 /** What comes before a value: a comma, and its name inside an object. */
 static void begin_value(struct json_writer *out, const char *name)
 {
     uint32_t bit = UINT32_C(1) << out->depth;
-    if (out->has_item & bit)
-        buf_putc(out->buf, ',');
+    char comma = out->has_item & bit ? ',' : 0;
     out->has_item |= bit;
-    if (name) {
-        put_quoted(out->buf, name);
-        buf_putc(out->buf, ':');
-    }
+    if (name)
+        put_quoted(out->buf, comma, name, ':');
+    else if (comma)
+        buf_putc(out->buf, comma);
 }
 
 static void open(struct json_writer *out, const char *name, char bracket)
@@ -95,7 +121,7 @@ void json_put_string(struct json_writer *out, const char *name, const char *text
 {
     begin_value(out, name);
     if (text_or_null)
-        put_quoted(out->buf, text_or_null);
+        put_quoted(out->buf, 0, text_or_null, 0);
     else
         buf_puts(out->buf, "null");
 }
@@ -103,7 +129,7 @@ void json_put_string(struct json_writer *out, const char *name, const char *text
 void json_put_int(struct json_writer *out, const char *name, int64_t value)
 {
     begin_value(out, name);
-    buf_printf(out->buf, "%" PRId64, value);
+    buf_put_int(out->buf, value);
 }
 
 void json_put_real(struct json_writer *out, const char *name, double value)
@@ -134,10 +160,11 @@ void json_put_null(struct json_writer *out, const char *name)
 
 void json_put_hundredths(struct json_writer *out, const char *name, int64_t hundredths)
 {
-    uint64_t size = hundredths < 0 ? -(uint64_t)hundredths : (uint64_t)hundredths;
-    unsigned rest = (unsigned)(size % 100);
+    unsigned rest = (unsigned)(llabs(hundredths % 100));
     begin_value(out, name);
-    buf_printf(out->buf, "%s%" PRIu64, hundredths < 0 ? "-" : "", size / 100);
+    if (hundredths < 0 && hundredths > -100)
+        buf_putc(out->buf, '-');
+    buf_put_int(out->buf, hundredths / 100);
     if (rest % 10)
         buf_printf(out->buf, ".%02u", rest);
     else if (rest)
