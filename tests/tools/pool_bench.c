@@ -182,7 +182,7 @@ static void measure(struct database *database, int rounds)
     pool_statistics(wide.pool, &now);
     printf("borrow_and_give_uncontended %.0f ns\n", median(line, rounds));
     printf("submit_and_hear_1_thread %.2f us\n", median(alone, rounds));
-    printf("submit_and_hear_64_threads %.2f us per job\n", median(crowd, rounds));
+    printf("submit_and_hear_64_threads %.2f us\n", median(crowd, rounds));
     printf("submit_and_hear_64_threads_mean_wait_in_line %.1f us\n",
            (double)now.wait.total_us / (double)now.wait.count);
     pool_free(narrow.pool);
