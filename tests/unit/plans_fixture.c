@@ -78,7 +78,7 @@ static void copy_catalogue(PGconn *conn)
 static void migrate_at(const char *url)
 {
     struct database *database;
-    struct db *db;
+    struct db *db = NULL;
     struct err err;
     char text[ERR_FIELD_SIZE + ERR_MESSAGE_SIZE];
     err_init(&err);
