@@ -1,97 +1,120 @@
+/*
+ * Connections and statements are the other engine's own, so that what is not replaced here, now or
+ * later, is passed on by itself. What this engine must know of them stands in tables beside them.
+ */
 #include "faulty_engine.h"
 
-#include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/mem.h"
+enum { CONNECTIONS = 64, STATEMENTS = 2048, PARAMS_MAX = 256 };
 
-/* This engine's own; `inner` are the other engine's, which calls them the same. */
-struct engine_shared {
-    struct faulty *faulty;
-    struct engine_shared *inner;
+struct connection {
+    const struct engine_conn *conn; /* NULL: free */
+    uint64_t breaks;                /* when it was opened */
+    bool is_lost;
 };
-struct engine_conn {
-    struct faulty *faulty;
-    struct engine_conn *inner;
-    uint64_t breaks; /* when it was opened */
-    bool is_broken;
-};
-struct engine_statement {
+
+struct statement {
+    const struct engine_statement *statement; /* NULL: free */
     struct engine_conn *conn;
-    struct engine_statement *inner;
+    bool is_target; /* of mischief */
 };
 
-static const struct db_engine *inner_of(const struct engine_conn *conn)
+static struct db_engine engine;
+static const struct db_engine *other;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct {
+    struct faulty_counts counts;
+    long calls, fails_at; /* 0: none */
+    enum faulty_way way;
+    faulty_cut *cut;
+    bool is_down, is_held;
+    unsigned opening, limit;
+    uint64_t breaks; /* connections opened before the last break are lost */
+    enum mischief mischief;
+    const char *beginning; /* of the statements that it happens to */
+    struct connection connections[CONNECTIONS];
+    struct statement statements[STATEMENTS];
+} state;
+
+/* The tables; NULL finds a free place. */
+
+static struct connection *find_connection(const struct engine_conn *conn)
 {
-    return conn->faulty->inner;
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        if (state.connections[i].conn == conn)
+            return &state.connections[i];
+    abort();
 }
 
-static enum status lost(struct err *err)
+static struct statement *find_statement(const struct engine_statement *statement)
 {
-    return err_set(err, UNAVAILABLE, NULL, "the database cannot be used");
+    for (size_t i = 0; i < STATEMENTS; i++)
+        if (state.statements[i].statement == statement)
+            return &state.statements[i];
+    abort();
 }
 
-/** Is it this call's turn to fail? A failure breaks the connection. */
-static bool fails(struct engine_conn *conn)
+static struct statement look_up(const struct engine_statement *statement)
 {
-    struct faulty *faulty = conn->faulty;
-    pthread_mutex_lock(&faulty->lock);
-    if (conn->breaks < faulty->breaks || ++faulty->calls == faulty->fails_at)
-        conn->is_broken = true;
-    pthread_mutex_unlock(&faulty->lock);
-    return conn->is_broken;
+    pthread_mutex_lock(&lock);
+    struct statement known = *find_statement(statement);
+    pthread_mutex_unlock(&lock);
+    return known;
 }
 
-static enum status shared_new(const char *url, struct engine_shared **ret_shared, struct err *err)
+/** Is it lost by now? */
+static bool is_lost(struct connection *connection)
 {
-    char *inner_url;
-    struct faulty *faulty = (struct faulty *)(uintptr_t)strtoumax(url, &inner_url, 16);
-    struct engine_shared *inner;
-    enum status status = faulty->inner->shared_new(inner_url + 1, &inner, err);
-    if (status != OK)
-        return status;
-    *ret_shared = mem_zalloc(1, sizeof **ret_shared);
-    **ret_shared = (struct engine_shared){faulty, inner};
+    return connection->is_lost |= connection->breaks < state.breaks;
+}
+
+/** A call that can fail. OK: it is made. */
+static enum status call(struct engine_conn *conn, struct err *err)
+{
+    pthread_mutex_lock(&lock);
+    struct connection *connection = find_connection(conn);
+    bool is_turn = !is_lost(connection) && ++state.calls == state.fails_at;
+    connection->is_lost |= is_turn && state.way == FAULTY_LOSES;
+    bool lost = connection->is_lost;
+    faulty_cut *cut = is_turn && state.way == FAULTY_CUTS ? state.cut : NULL;
+    pthread_mutex_unlock(&lock);
+    if (lost)
+        return err_set(err, UNAVAILABLE, NULL, "the connection is lost, says the test");
+    if (cut)
+        cut(conn);
+    else if (is_turn)
+        return err_set(err, BUSY, NULL, "refused, says the test");
     return OK;
 }
 
-static void shared_free(struct engine_shared *shared)
-{
-    shared->faulty->inner->shared_free(shared->inner);
-    free(shared);
-}
-
-static void set_limits(struct engine_shared *shared, const struct db_limits *limits)
-{
-    if (shared->faulty->inner->set_limits)
-        shared->faulty->inner->set_limits(shared->inner, limits);
-}
-
-static const char *path(const struct engine_shared *shared)
-{
-    return shared->faulty->inner->path(shared->inner);
-}
+/* Connections */
 
 /** Count it as open, if it may be. */
-static enum status may_open(struct faulty *faulty, uint64_t *ret_breaks, struct err *err)
+static enum status may_open(uint64_t *ret_breaks, struct err *err)
 {
     enum status status = OK;
-    pthread_mutex_lock(&faulty->lock);
-    faulty->opens++;
-    faulty->opening++;
-    pthread_cond_broadcast(&faulty->changed);
-    while (faulty->is_held)
-        pthread_cond_wait(&faulty->changed, &faulty->lock);
-    faulty->opening--;
-    if (faulty->is_down || ++faulty->calls == faulty->fails_at)
+    pthread_mutex_lock(&lock);
+    state.counts.opens++;
+    state.opening++;
+    pthread_cond_broadcast(&changed);
+    while (state.is_held)
+        pthread_cond_wait(&changed, &lock);
+    state.opening--;
+    bool is_turn = state.way == FAULTY_LOSES && ++state.calls == state.fails_at;
+    if (state.is_down || is_turn)
         status = err_set(err, UNAVAILABLE, NULL, "the database is away, says the test");
-    else if (faulty->limit && faulty->open >= faulty->limit)
+    else if (state.limit && state.counts.open >= state.limit)
         status = err_set(err, UNAVAILABLE, NULL, "too many connections, says the test");
-    else if (++faulty->open > faulty->most_open)
-        faulty->most_open = faulty->open;
-    *ret_breaks = faulty->breaks;
-    pthread_mutex_unlock(&faulty->lock);
+    else if (++state.counts.open > state.counts.most_open)
+        state.counts.most_open = state.counts.open;
+    *ret_breaks = state.breaks;
+    pthread_mutex_unlock(&lock);
     return status;
 }
 
@@ -99,264 +122,268 @@ static enum status open_one(struct engine_shared *shared, struct engine_conn **r
                             struct err *err)
 {
     uint64_t breaks;
-    struct engine_conn *inner;
-    enum status status = may_open(shared->faulty, &breaks, err);
+    enum status status = may_open(&breaks, err);
     if (status != OK)
         return status;
-    if (shared->faulty->inner->open(shared->inner, &inner, err) != OK)
-        abort();
-    *ret_conn = mem_zalloc(1, sizeof **ret_conn);
-    **ret_conn = (struct engine_conn){shared->faulty, inner, breaks, false};
-    return OK;
+    status = other->open(shared, ret_conn, err);
+    pthread_mutex_lock(&lock);
+    if (status == OK)
+        *find_connection(NULL) = (struct connection){*ret_conn, breaks, false};
+    else
+        state.counts.open--;
+    pthread_mutex_unlock(&lock);
+    return status;
 }
 
+/** Forgotten first: its address may be another one's as soon as it is closed. */
 static void close_one(struct engine_conn *conn)
 {
-    inner_of(conn)->close(conn->inner);
-    pthread_mutex_lock(&conn->faulty->lock);
-    conn->faulty->open--;
-    pthread_mutex_unlock(&conn->faulty->lock);
-    free(conn);
+    pthread_mutex_lock(&lock);
+    find_connection(conn)->conn = NULL;
+    pthread_mutex_unlock(&lock);
+    other->close(conn);
+    pthread_mutex_lock(&lock);
+    state.counts.open--;
+    pthread_mutex_unlock(&lock);
 }
 
 static bool is_broken(const struct engine_conn *conn)
 {
-    const struct db_engine *inner = inner_of(conn);
-    return conn->is_broken || (inner->is_broken && inner->is_broken(conn->inner));
+    pthread_mutex_lock(&lock);
+    bool lost = find_connection(conn)->is_lost; /* as far as has been noticed */
+    pthread_mutex_unlock(&lock);
+    return lost || (other->is_broken && other->is_broken(conn));
 }
 
 static bool is_alive(struct engine_conn *conn, int ping_timeout_ms)
 {
-    struct faulty *faulty = conn->faulty;
-    pthread_mutex_lock(&faulty->lock);
-    (*(ping_timeout_ms ? &faulty->pings : &faulty->looks))++;
-    conn->is_broken |= conn->breaks < faulty->breaks;
-    pthread_mutex_unlock(&faulty->lock);
-    const struct db_engine *inner = inner_of(conn);
-    return !conn->is_broken && (!inner->is_alive || inner->is_alive(conn->inner, ping_timeout_ms));
+    pthread_mutex_lock(&lock);
+    (*(ping_timeout_ms ? &state.counts.pings : &state.counts.looks))++;
+    bool lost = is_lost(find_connection(conn));
+    pthread_mutex_unlock(&lock);
+    return !lost && (!other->is_alive || other->is_alive(conn, ping_timeout_ms));
 }
 
-static void set_statement_limit(struct engine_conn *conn, int limit_ms)
-{
-    if (inner_of(conn)->set_statement_limit)
-        inner_of(conn)->set_statement_limit(conn->inner, limit_ms);
-}
+/* Transactions */
 
 static enum status script(struct engine_conn *conn, const char *sql, struct err *err)
 {
-    return fails(conn) ? lost(err) : inner_of(conn)->script(conn->inner, sql, err);
+    enum status status = call(conn, err);
+    return status == OK ? other->script(conn, sql, err) : status;
 }
 
 static enum status begin_read(struct engine_conn *conn, struct err *err)
 {
-    return fails(conn) ? lost(err) : inner_of(conn)->begin_read(conn->inner, err);
+    enum status status = call(conn, err);
+    return status == OK ? other->begin_read(conn, err) : status;
 }
 
 static enum status begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
                                struct err *err)
 {
-    return fails(conn) ? lost(err)
-                       : inner_of(conn)->begin_write(conn->inner, timeout_ms, alone, err);
+    enum status status = call(conn, err);
+    return status == OK ? other->begin_write(conn, timeout_ms, alone, err) : status;
 }
 
 static enum status commit(struct engine_conn *conn, struct err *err)
 {
-    if (!fails(conn))
-        return inner_of(conn)->commit(conn->inner, err);
-    inner_of(conn)->rollback(conn->inner);
-    return lost(err);
+    enum status status = call(conn, err);
+    if (status == OK)
+        return other->commit(conn, err);
+    other->rollback(conn); /* that is what a commit that fails has done */
+    return status;
 }
 
+/** It cannot be refused, so it is nobody's turn then. */
 static void rollback(struct engine_conn *conn)
 {
-    fails(conn);
-    inner_of(conn)->rollback(conn->inner);
+    struct err ignored;
+    pthread_mutex_lock(&lock);
+    bool can_fail = state.way != FAULTY_REFUSES;
+    pthread_mutex_unlock(&lock);
+    if (can_fail)
+        call(conn, &ignored);
+    other->rollback(conn);
 }
 
-static void bulk(struct engine_conn *conn, bool on)
-{
-    inner_of(conn)->bulk(conn->inner, on);
-}
+/* Statements */
 
 static enum status prepare(struct engine_conn *conn, const char *sql,
                            struct engine_statement **ret_statement, struct err *err)
 {
-    struct engine_statement *inner;
-    enum status status =
-        fails(conn) ? lost(err) : inner_of(conn)->prepare(conn->inner, sql, &inner, err);
+    enum status status = call(conn, err);
+    if (status == OK)
+        status = other->prepare(conn, sql, ret_statement, err);
     if (status != OK)
         return status;
-    *ret_statement = mem_zalloc(1, sizeof **ret_statement);
-    **ret_statement = (struct engine_statement){conn, inner};
+    pthread_mutex_lock(&lock);
+    bool is_target = state.mischief && strncmp(sql, state.beginning, strlen(state.beginning)) == 0;
+    *find_statement(NULL) = (struct statement){*ret_statement, conn, is_target};
+    pthread_mutex_unlock(&lock);
     return OK;
 }
 
+/** Forgotten first, as in close_one(). */
 static void finalize(struct engine_statement *statement)
 {
-    inner_of(statement->conn)->finalize(statement->inner);
-    free(statement);
+    pthread_mutex_lock(&lock);
+    find_statement(statement)->statement = NULL;
+    pthread_mutex_unlock(&lock);
+    other->finalize(statement);
 }
 
-static enum status bind(struct engine_statement *statement, const struct db_value *params,
-                        size_t count, bool streams, struct err *err)
+/** `values`: as they are written. */
+static void change(struct db_value *values, size_t count)
 {
-    if (fails(statement->conn))
-        return lost(err);
-    return inner_of(statement->conn)->bind(statement->inner, params, count, streams, err);
+    static char texts[2][200]; /* they may be read when the statement is run */
+    for (size_t i = 0; i < count && state.mischief == NULL_TO_EMPTY; i++)
+        if (values[i].kind == DB_KIND_NULL)
+            values[i] = DB_TEXT("");
+    if (state.mischief == MOVE_A_LETTER) {
+        size_t last = strlen(values[0].text) - 1;
+        snprintf(texts[0], sizeof texts[0], "%.*s", (int)last, values[0].text);
+        snprintf(texts[1], sizeof texts[1], "%c%s", values[0].text[last], values[1].text);
+        values[0] = DB_TEXT(texts[0]);
+        values[1] = DB_TEXT(texts[1]);
+    }
+}
+
+static enum status bind_it(struct engine_statement *statement, const struct db_value *params,
+                           size_t count, bool streams, struct err *err)
+{
+    struct db_value values[PARAMS_MAX];
+    struct statement known = look_up(statement);
+    enum status status = call(known.conn, err);
+    if (status != OK)
+        return status;
+    if (!known.is_target)
+        return other->bind(statement, params, count, streams, err);
+    memcpy(values, params, count * sizeof *params);
+    change(values, count);
+    return other->bind(statement, values, count, streams, err);
 }
 
 static enum status queue(struct engine_statement *statement, struct err *err)
 {
-    if (fails(statement->conn))
-        return lost(err);
-    return inner_of(statement->conn)->queue(statement->inner, err);
+    enum status status = call(look_up(statement).conn, err);
+    return status == OK ? other->queue(statement, err) : status;
+}
+
+/** Is this the row that is to be lost? */
+static bool loses_it(const struct statement *known)
+{
+    pthread_mutex_lock(&lock);
+    bool loses = known->is_target && state.mischief == LOSE_A_ROW;
+    if (loses)
+        state.mischief = NO_MISCHIEF;
+    pthread_mutex_unlock(&lock);
+    return loses;
 }
 
 static enum engine_step step(struct engine_statement *statement, enum status *ret_status,
                              struct err *err)
 {
-    if (!fails(statement->conn))
-        return inner_of(statement->conn)->step(statement->inner, ret_status, err);
-    *ret_status = lost(err);
+    struct statement known = look_up(statement);
+    enum status status = call(known.conn, err);
+    if (status == OK)
+        return loses_it(&known) ? ENGINE_DONE : other->step(statement, ret_status, err);
+    *ret_status = status;
     return ENGINE_FAILED;
 }
 
-static void reset(struct engine_statement *statement)
-{
-    inner_of(statement->conn)->reset(statement->inner);
-}
-
-static int64_t changed(struct engine_conn *conn)
-{
-    return inner_of(conn)->changed(conn->inner);
-}
-
-static int64_t column_int(struct engine_statement *statement, int column)
-{
-    return inner_of(statement->conn)->column_int(statement->inner, column);
-}
-
-static bool column_is_null(struct engine_statement *statement, int column)
-{
-    return inner_of(statement->conn)->column_is_null(statement->inner, column);
-}
-
-static const char *column_text(struct engine_statement *statement, int column)
-{
-    return inner_of(statement->conn)->column_text(statement->inner, column);
-}
-
-static int column_count(struct engine_statement *statement)
-{
-    return inner_of(statement->conn)->column_count(statement->inner);
-}
-
-static const struct db_engine faulty_engine = {
-    .name = "faulty",
-    .shared_new = shared_new,
-    .shared_free = shared_free,
-    .set_limits = set_limits,
-    .path = path,
-    .open = open_one,
-    .close = close_one,
-    .is_broken = is_broken,
-    .is_alive = is_alive,
-    .set_statement_limit = set_statement_limit,
-    .script = script,
-    .begin_read = begin_read,
-    .begin_write = begin_write,
-    .commit = commit,
-    .rollback = rollback,
-    .bulk = bulk,
-    .prepare = prepare,
-    .finalize = finalize,
-    .bind = bind,
-    .step = step,
-    .reset = reset,
-    .changed = changed,
-    .column_int = column_int,
-    .column_is_null = column_is_null,
-    .column_text = column_text,
-    .column_count = column_count,
-};
-
 /* Control */
 
-void faulty_init(struct faulty *faulty, const struct db_engine *inner)
+const struct db_engine *faulty_engine(const struct db_engine *inner)
 {
-    *faulty = (struct faulty){.inner = inner, .engine = faulty_engine};
-    faulty->engine.dialect = inner->dialect;
-    faulty->engine.queue = inner->queue ? queue : NULL;
-    pthread_mutex_init(&faulty->lock, NULL);
-    pthread_cond_init(&faulty->changed, NULL);
+    memset(&state, 0, sizeof state);
+    other = inner;
+    engine = *inner;
+    engine.open = open_one;
+    engine.close = close_one;
+    engine.is_broken = is_broken;
+    engine.is_alive = is_alive;
+    engine.script = script;
+    engine.begin_read = begin_read;
+    engine.begin_write = begin_write;
+    engine.commit = commit;
+    engine.rollback = rollback;
+    engine.prepare = prepare;
+    engine.finalize = finalize;
+    engine.bind = bind_it;
+    engine.queue = inner->queue ? queue : NULL;
+    engine.step = step;
+    return &engine;
 }
 
-void faulty_release(struct faulty *faulty)
+void faulty_set_way(enum faulty_way way, faulty_cut *cut)
 {
-    pthread_cond_destroy(&faulty->changed);
-    pthread_mutex_destroy(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.way = way;
+    state.cut = cut;
+    pthread_mutex_unlock(&lock);
 }
 
-void faulty_database(struct faulty *faulty, const char *url, struct database **ret_database)
+long faulty_fail_at(long n)
 {
-    struct err err;
-    AUTO_FREE char *own_url = mem_format("%" PRIxPTR ":%s", (uintptr_t)faulty, url);
-    if (database_new_of(&faulty->engine, own_url, ret_database, &err) != OK)
-        abort();
-}
-
-long faulty_fail_at(struct faulty *faulty, long n)
-{
-    pthread_mutex_lock(&faulty->lock);
-    long calls = faulty->calls;
-    faulty->fails_at = n ? calls + n : 0;
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    long calls = state.calls;
+    state.fails_at = n ? calls + n : 0;
+    pthread_mutex_unlock(&lock);
     return calls;
 }
 
-void faulty_set_down(struct faulty *faulty, bool is_down, bool breaks)
+void faulty_set_down(bool is_down, bool breaks)
 {
-    pthread_mutex_lock(&faulty->lock);
-    faulty->is_down = is_down;
-    faulty->breaks += breaks;
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.is_down = is_down;
+    state.breaks += breaks;
+    pthread_mutex_unlock(&lock);
 }
 
-void faulty_break_all(struct faulty *faulty)
+void faulty_break_all(void)
 {
-    pthread_mutex_lock(&faulty->lock);
-    faulty->breaks++;
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.breaks++;
+    pthread_mutex_unlock(&lock);
 }
 
-void faulty_set_limit(struct faulty *faulty, unsigned limit)
+void faulty_set_limit(unsigned limit)
 {
-    pthread_mutex_lock(&faulty->lock);
-    faulty->limit = limit;
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.limit = limit;
+    pthread_mutex_unlock(&lock);
 }
 
-void faulty_hold_opening(struct faulty *faulty, bool is_held)
+void faulty_hold_opening(bool is_held)
 {
-    pthread_mutex_lock(&faulty->lock);
-    faulty->is_held = is_held;
-    pthread_cond_broadcast(&faulty->changed);
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.is_held = is_held;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
 }
 
-void faulty_wait_opening(struct faulty *faulty, unsigned count)
+void faulty_wait_opening(unsigned count)
 {
-    pthread_mutex_lock(&faulty->lock);
-    while (faulty->opening < count)
-        pthread_cond_wait(&faulty->changed, &faulty->lock);
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    while (state.opening < count)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
 }
 
-struct faulty_counts faulty_counts(struct faulty *faulty)
+void faulty_do(enum mischief mischief, const char *beginning)
 {
-    pthread_mutex_lock(&faulty->lock);
-    struct faulty_counts counts = {faulty->open, faulty->most_open, faulty->opens, faulty->looks,
-                                   faulty->pings};
-    pthread_mutex_unlock(&faulty->lock);
+    pthread_mutex_lock(&lock);
+    state.mischief = mischief;
+    state.beginning = beginning;
+    for (size_t i = 0; i < STATEMENTS; i++)
+        state.statements[i].is_target = false;
+    pthread_mutex_unlock(&lock);
+}
+
+struct faulty_counts faulty_counts(void)
+{
+    pthread_mutex_lock(&lock);
+    struct faulty_counts counts = state.counts;
+    pthread_mutex_unlock(&lock);
     return counts;
 }

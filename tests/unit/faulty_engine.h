@@ -1,55 +1,59 @@
 /**
  * An engine around another one, whose faults a test controls: the n-th call fails, the database is
- * down, connections break, opening takes until it is let go on. It counts what is open.
+ * down, connections break, opening takes until it is let go on, a row changes on its way. It counts
+ * what is open. In all else it is the other engine, and so are its connections and statements.
  *
- *     struct faulty faulty; struct database *database;
- *     faulty_init(&faulty, &sqlite_engine); faulty_database(&faulty, url, &database);
- *     … faulty_fail_after(&faulty, 3) …
- *     database_free(database); faulty_release(&faulty);
+ *     database_new_of(faulty_engine(&sqlite_engine), url, &database, &err);
+ *     … faulty_fail_at(3) … the third call from now on fails … faulty_fail_at(0) …
+ *     database_free(database);
  *
- * Thread-safe after faulty_database().
+ * One at a time in a program, as an engine has no context. Thread-safe after faulty_engine().
  */
 #ifndef OPENRISK_TESTS_FAULTY_ENGINE_H
 #define OPENRISK_TESTS_FAULTY_ENGINE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "store/engine.h"
 
-struct faulty {
-    const struct db_engine *inner;
-    struct db_engine engine;
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
-    unsigned open, most_open, opens, looks, pings;
-    long calls, fails_at; /* of calls that can fail; 0: none does */
-    bool is_down;         /* nothing opens */
-    bool is_held;         /* opening waits */
-    unsigned opening;
-    unsigned limit;  /* no more are opened: "too many connections"; 0: no limit */
-    uint64_t breaks; /* connections opened before the last break are broken */
+/** Sound: what was asked of the one before is forgotten. Its databases must have been freed. */
+const struct db_engine *faulty_engine(const struct db_engine *inner);
+
+/* What becomes of the call whose turn it is */
+enum faulty_way {
+    FAULTY_LOSES,   /* UNAVAILABLE, and so are all later ones of its connection; so at first */
+    FAULTY_REFUSES, /* BUSY, and its connection stays sound; not for opening and rolling back */
+    FAULTY_CUTS,    /* `cut` is called, and then the other engine makes the call; not for opening */
 };
+typedef void faulty_cut(struct engine_conn *conn);
+void faulty_set_way(enum faulty_way way, faulty_cut *cut);
 
-void faulty_init(struct faulty *faulty, const struct db_engine *inner);
-void faulty_release(struct faulty *faulty);
-/** A database of the inner engine's `url`. */
-void faulty_database(struct faulty *faulty, const char *url, struct database **ret_database);
-
-/** The n-th call from now fails, and breaks its connection; 0: none. Returns calls until now. */
-long faulty_fail_at(struct faulty *faulty, long n);
+/** The n-th call from now is in turn; 0: none. Returns calls until now, of those that can fail. */
+long faulty_fail_at(long n);
 /** Opening fails, and with `breaks` all connections are lost, too. */
-void faulty_set_down(struct faulty *faulty, bool is_down, bool breaks);
+void faulty_set_down(bool is_down, bool breaks);
 /** All connections are lost, as by a restart. */
-void faulty_break_all(struct faulty *faulty);
-void faulty_set_limit(struct faulty *faulty, unsigned limit);
-void faulty_hold_opening(struct faulty *faulty, bool is_held);
+void faulty_break_all(void);
+/** No more are opened: "too many connections"; 0: no limit. */
+void faulty_set_limit(unsigned limit);
+/** Opening waits. */
+void faulty_hold_opening(bool is_held);
 /** Wait until so many are being opened (while they are held). */
-void faulty_wait_opening(struct faulty *faulty, unsigned count);
+void faulty_wait_opening(unsigned count);
+
+enum mischief {
+    NO_MISCHIEF,
+    LOSE_A_ROW,    /* the first one is not written, and all is well */
+    NULL_TO_EMPTY, /* NULL is written as an empty text */
+    MOVE_A_LETTER, /* from the end of the first value to the beginning of the second */
+};
+/** Whenever a statement that begins so, and is prepared from now on, is run, by one thread.
+ * `beginning` must live on. */
+void faulty_do(enum mischief mischief, const char *beginning);
 
 struct faulty_counts {
     unsigned open, most_open, opens, looks, pings;
 };
-struct faulty_counts faulty_counts(struct faulty *faulty);
+struct faulty_counts faulty_counts(void);
 
 #endif

@@ -23,10 +23,12 @@ static void give_up(const struct pool_fixture *fixture, const char *what, int64_
 struct pool_fixture *pool_fixture_new(void)
 {
     struct pool_fixture *fixture = mem_zalloc(1, sizeof *fixture);
+    struct err err;
     store_fixture_open(&fixture->store);
     bool is_postgres = strcmp(store_fixture_engine(), "postgres") == 0;
-    faulty_init(&fixture->faulty, is_postgres ? &postgres_engine : &sqlite_engine);
-    faulty_database(&fixture->faulty, fixture->store.url, &fixture->database);
+    if (database_new_of(faulty_engine(is_postgres ? &postgres_engine : &sqlite_engine),
+                        fixture->store.url, &fixture->database, &err) != OK)
+        abort();
     fixture->settings = pool_usual("test", 1);
     pthread_mutex_init(&fixture->lock, NULL);
     thread_condition_init(&fixture->changed);
@@ -37,7 +39,6 @@ void pool_fixture_free(struct pool_fixture *fixture)
 {
     pool_free(fixture->pool);
     database_free(fixture->database);
-    faulty_release(&fixture->faulty);
     store_fixture_close(&fixture->store);
     pthread_cond_destroy(&fixture->changed);
     pthread_mutex_destroy(&fixture->lock);

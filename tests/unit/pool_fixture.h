@@ -13,6 +13,8 @@
 #ifndef OPENRISK_TESTS_POOL_FIXTURE_H
 #define OPENRISK_TESTS_POOL_FIXTURE_H
 
+#include <pthread.h>
+
 #include "faulty_engine.h"
 #include "store/pool.h"
 #include "store_fixture.h"
@@ -36,7 +38,6 @@ struct test_job {
 
 struct pool_fixture {
     struct store_fixture store;
-    struct faulty faulty;
     struct database *database;
     struct pool_settings settings; /* as a server's, but for a name, max_open 1 */
     struct pool *pool;

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "mischief.h"
+#include "faulty_engine.h"
 #include "service/check.h"
 #include "service/import.h"
 #include "store/copy.h"
@@ -52,8 +52,9 @@ struct side {
 };
 
 struct house {
-    struct store_fixture store; /* the source, as those see it who use it meanwhile */
-    struct side from, to;       /* as the copy sees both */
+    struct store_fixture store;     /* the source, as those see it who use it meanwhile */
+    const struct db_engine *engine; /* of both sides */
+    struct side from, to;           /* as the copy sees both */
     int64_t rows[COPY_TABLES];
 };
 
@@ -69,7 +70,7 @@ static void open_side(struct side *side, const struct house *house, const char *
     struct err err;
     side->path = mem_format("%s/%s", house->store.folder, name);
     AUTO_FREE char *url = mem_format("sqlite:%s", side->path);
-    must(database_new_of(&mischief_engine, url, &side->database, &err), &err);
+    must(database_new_of(house->engine, url, &side->database, &err), &err);
     must(db_open(side->database, &side->db, &err), &err);
 }
 
@@ -106,7 +107,8 @@ static int setup(void **state)
     struct import_result result = {0};
     struct err err;
     log_set_level(LOG_ERROR);
-    mischief_init();
+    house->engine = faulty_engine(&sqlite_engine);
+    faulty_set_way(FAULTY_REFUSES, NULL);
     store_fixture_open(&house->store);
     must(import_risks(&house->store.service, &options, text, strlen(text), &result, &err), &err);
     run(house->store.db, more);
@@ -269,19 +271,19 @@ static void every_call_that_fails_leaves_the_target_as_it_was(void **state)
     struct house *house = *state;
     struct err err;
     enum status status;
-    int64_t n = 0;
+    long n = 0;
     do {
-        mischief_fail_at(++n);
+        faulty_fail_at(++n);
         status = copy(house, &err);
-        mischief_fail_at(0);
+        faulty_fail_at(0);
         if (status != OK) {
-            assert_int_equal(status, UNAVAILABLE);
+            assert_int_equal(status, BUSY);
             assert_untouched(house);
         }
     } while (status != OK);
     assert_true(n > 100);
     assert_clean(house);
-    printf("# figure: %d calls failed, one after the other\n", (int)n - 1);
+    printf("# figure: %ld calls failed, one after the other\n", n - 1);
 }
 
 static void a_row_that_is_lost_stops_the_copy(void **state)
@@ -296,7 +298,7 @@ static void a_row_that_is_lost_stops_the_copy(void **state)
                          strcmp(name, "asset") == 0 || strcmp(name, "mitigation") == 0;
         close_side(&house->to);
         open_side(&house->to, house, "target.db");
-        mischief_do(LOSE_A_ROW, insert);
+        faulty_do(LOSE_A_ROW, insert);
         assert_refused(house, CONFLICT, is_missed ? "refuses a row of table" : because);
         assert_untouched(house);
     }
@@ -317,7 +319,7 @@ static void a_value_that_changes_on_its_way_stops_the_copy(void **state)
             mem_format("table %s reads differently in the target", cases[i].table);
         close_side(&house->to);
         open_side(&house->to, house, "target.db");
-        mischief_do(cases[i].mischief, cases[i].beginning);
+        faulty_do(cases[i].mischief, cases[i].beginning);
         assert_refused(house, CONFLICT, because);
         assert_untouched(house);
     }

@@ -89,7 +89,7 @@ five_hundred_jobs_in_line_for_ten_connections_are_served_in_order_and_in_time(vo
     }
     struct pool_statistics now = pool_fixture_wait_until(fixture, pool_fixture_is_at_rest);
     assert_int_equal(now.opened, 10);
-    assert_int_equal(faulty_counts(&fixture->faulty).most_open, 10);
+    assert_int_equal(faulty_counts().most_open, 10);
     printf("# figure: 500 jobs in line for 10 connections: longest wait %.1f ms\n",
            (double)now.wait.max_us / 1000);
 }
@@ -182,7 +182,7 @@ static void stopping_finishes_what_was_accepted(void **state)
     assert_int_equal(fixture->ended, FIXTURE_JOBS);
     for (int i = 0; i < FIXTURE_JOBS; i++)
         assert_int_equal(fixture->jobs[i].status, OK);
-    assert_int_equal(faulty_counts(&fixture->faulty).open, 0);
+    assert_int_equal(faulty_counts().open, 0);
 }
 
 struct client {

@@ -74,7 +74,7 @@ static void the_one_used_last_is_used_next_and_the_others_grow_old(void **state)
     assert_int_equal(now.open, 1);
     assert_int_equal(now.opened, 4);
     assert_int_equal(now.closed[CLOSED_IDLE], 3);
-    assert_int_equal(faulty_counts(&fixture->faulty).open, 1);
+    assert_int_equal(faulty_counts().open, 1);
 }
 
 static bool none_is_left(const struct pool_statistics *now)
@@ -157,26 +157,26 @@ static void one_in_use_is_closed_at_the_end_of_its_lifetime_when_it_is_given_bac
     assert_int_equal(now.opened, 2);
     assert_true(now.closed[CLOSED_LIFETIME] >= 1);
     assert_int_equal(fixture->jobs[1].status, OK);
-    assert_int_equal(faulty_counts(&fixture->faulty).most_open, 1);
+    assert_int_equal(faulty_counts().most_open, 1);
 }
 
 static void connections_that_are_being_opened_count_as_open(void **state)
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 3);
-    faulty_hold_opening(&fixture->faulty, true);
+    faulty_hold_opening(true);
     pool_fixture_submit(fixture, 0, 100);
-    faulty_wait_opening(&fixture->faulty, 3);
+    faulty_wait_opening(3);
     struct pool_statistics now = pool_fixture_statistics(fixture);
     assert_int_equal(now.opening, 3);
     assert_int_equal(now.open, 0);
     assert_int_equal(now.waiting,
                      100); /* nobody has left the line for a connection that may fail */
-    faulty_hold_opening(&fixture->faulty, false);
+    faulty_hold_opening(false);
     pool_fixture_wait_ended(fixture, 100);
     pool_fixture_wait_until(fixture, pool_fixture_is_at_rest);
-    assert_int_equal(faulty_counts(&fixture->faulty).opens, 3);
-    assert_int_equal(faulty_counts(&fixture->faulty).most_open, 3);
+    assert_int_equal(faulty_counts().opens, 3);
+    assert_int_equal(faulty_counts().most_open, 3);
 }
 
 static bool is_opening_one(const struct pool_statistics *now)
@@ -191,15 +191,15 @@ static void an_idle_connection_is_used_while_another_one_takes_long_to_open(void
     fixture->jobs[0].job.run = pool_fixture_run_gated;
     pool_fixture_submit(fixture, 0, 1);
     pool_fixture_wait_begun(fixture, 1);
-    faulty_hold_opening(&fixture->faulty, true);
+    faulty_hold_opening(true);
     pool_fixture_submit(fixture, 1, 2);
-    faulty_wait_opening(&fixture->faulty, 1);
+    faulty_wait_opening(1);
     pool_fixture_open_gate(fixture); /* the first connection serves the second job, and rests */
     pool_fixture_wait_ended(fixture, 2);
     pool_fixture_wait_until(fixture, is_opening_one);
     pool_fixture_submit(fixture, 2, 3);
     pool_fixture_wait_ended(fixture, 3);
-    faulty_hold_opening(&fixture->faulty, false);
+    faulty_hold_opening(false);
     assert_int_equal(fixture->jobs[2].status, OK);
 }
 
@@ -212,7 +212,7 @@ static void one_that_was_used_just_now_is_not_looked_at(void **state)
     fixture->settings.ping_after_ms = NEVER_MS;
     start(fixture, 1);
     read_in_turn(fixture, 0, 20);
-    struct faulty_counts counts = faulty_counts(&fixture->faulty);
+    struct faulty_counts counts = faulty_counts();
     assert_int_equal(counts.looks + counts.pings, 0);
     assert_int_equal(counts.opens, 1);
 }
@@ -223,8 +223,8 @@ static void an_idle_one_is_looked_at_before_use(void **state)
     fixture->settings.look_after_ms = 0;
     start(fixture, 1);
     read_in_turn(fixture, 0, 2);
-    assert_true(faulty_counts(&fixture->faulty).looks >= 1);
-    assert_int_equal(faulty_counts(&fixture->faulty).pings, 0);
+    assert_true(faulty_counts().looks >= 1);
+    assert_int_equal(faulty_counts().pings, 0);
 }
 
 static void one_that_was_idle_for_long_is_pinged_before_use(void **state)
@@ -237,7 +237,7 @@ static void one_that_was_idle_for_long_is_pinged_before_use(void **state)
     for (int64_t until_ms = clock_monotonic_ms() + 30; clock_monotonic_ms() < until_ms;)
         assert_int_equal(pool_fixture_statistics(fixture).idle, 1);
     read_in_turn(fixture, 1, 2);
-    assert_int_equal(faulty_counts(&fixture->faulty).pings, 1);
+    assert_int_equal(faulty_counts().pings, 1);
 }
 
 static void an_idle_one_that_has_died_is_replaced_and_no_job_notices(void **state)
@@ -246,7 +246,7 @@ static void an_idle_one_that_has_died_is_replaced_and_no_job_notices(void **stat
     fixture->settings.look_after_ms = 0;
     start(fixture, 3);
     pool_fixture_open_connections(fixture, 3);
-    faulty_break_all(&fixture->faulty);
+    faulty_break_all();
     read_in_turn(fixture, 3, 10);
     for (int i = 3; i < 10; i++)
         assert_int_equal(fixture->jobs[i].status, OK);
@@ -254,7 +254,7 @@ static void an_idle_one_that_has_died_is_replaced_and_no_job_notices(void **stat
     assert_int_equal(now.closed[CLOSED_CHECK], 3);
     assert_int_equal(now.opened, 4);
     assert_int_equal(now.open, 1);
-    assert_int_equal(faulty_counts(&fixture->faulty).open, 1);
+    assert_int_equal(faulty_counts().open, 1);
 }
 
 static void after_one_broke_in_use_the_others_are_looked_at(void **state)
@@ -264,7 +264,7 @@ static void after_one_broke_in_use_the_others_are_looked_at(void **state)
     fixture->settings.ping_after_ms = NEVER_MS;
     start(fixture, 3);
     pool_fixture_open_connections(fixture, 3);
-    faulty_break_all(&fixture->faulty);
+    faulty_break_all();
     read_in_turn(fixture, 3, 10);
     assert_int_equal(fixture->jobs[3].status, UNAVAILABLE); /* it found out */
     for (int i = 4; i < 10; i++)
@@ -288,7 +288,7 @@ static void while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why(
     fixture->settings.retry_first_ms = 10;
     fixture->settings.retry_last_ms = 40;
     start(fixture, 4);
-    faulty_set_down(&fixture->faulty, true, true);
+    faulty_set_down(true, true);
     int64_t deadline_ms = clock_monotonic_ms() + 300;
     for (int i = 0; i < 8; i++)
         fixture->jobs[i].job.deadline_ms = deadline_ms;
@@ -320,12 +320,12 @@ static void that_it_is_back_is_found_out_even_if_nobody_waits(void **state)
     fixture->settings.retry_first_ms = 10;
     fixture->settings.retry_last_ms = 40;
     start(fixture, 4);
-    faulty_set_down(&fixture->faulty, true, true);
+    faulty_set_down(true, true);
     fixture->jobs[0].job.deadline_ms = clock_monotonic_ms() + 50;
     pool_fixture_submit(fixture, 0, 1);
     pool_fixture_wait_ended(fixture, 1);
     assert_true(pool_fixture_statistics(fixture).is_down);
-    faulty_set_down(&fixture->faulty, false, false);
+    faulty_set_down(false, false);
     pool_fixture_wait_until(fixture, is_well_again);
 }
 
@@ -336,7 +336,7 @@ static void tries_to_open_are_few_and_further_and_further_apart(void **state)
     fixture->settings.retry_first_ms = 10;
     fixture->settings.retry_last_ms = 40;
     start(fixture, 4);
-    faulty_set_down(&fixture->faulty, true, true);
+    faulty_set_down(true, true);
     int64_t began_ms = clock_monotonic_ms();
     pool_fixture_submit(fixture, 0, 100);
     pool_fixture_wait_until(fixture, has_tried_thrice);
@@ -345,7 +345,7 @@ static void tries_to_open_are_few_and_further_and_further_apart(void **state)
     struct pool_statistics now = pool_fixture_statistics(fixture);
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     assert_in_range(now.open_failures, 3, 4 + 2 + took_ms / 32);
-    faulty_set_down(&fixture->faulty, false, false);
+    faulty_set_down(false, false);
     pool_fixture_wait_ended(fixture, 100);
 }
 
@@ -355,11 +355,11 @@ static void when_it_is_back_the_line_goes_on_in_its_order(void **state)
     fixture->settings.retry_first_ms = 5;
     fixture->settings.retry_last_ms = 20;
     start(fixture, 1);
-    faulty_set_down(&fixture->faulty, true, true);
+    faulty_set_down(true, true);
     pool_fixture_submit(fixture, 0, FIXTURE_JOBS);
     pool_fixture_wait_until(fixture, has_tried_thrice);
     assert_int_equal(pool_fixture_statistics(fixture).waiting, FIXTURE_JOBS);
-    faulty_set_down(&fixture->faulty, false, false);
+    faulty_set_down(false, false);
     pool_fixture_wait_ended(fixture, FIXTURE_JOBS);
     for (int i = 0; i < FIXTURE_JOBS; i++) {
         assert_int_equal(fixture->order[i], i);
@@ -379,7 +379,7 @@ static void too_many_connections_does_not_stop_those_that_are_open(void **state)
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 8);
-    faulty_set_limit(&fixture->faulty, 2);
+    faulty_set_limit(2);
     for (int i = 0; i < 8; i++)
         fixture->jobs[i].job.run = pool_fixture_run_gated;
     pool_fixture_submit(fixture, 0, FIXTURE_JOBS);
@@ -389,14 +389,14 @@ static void too_many_connections_does_not_stop_those_that_are_open(void **state)
     pool_fixture_wait_ended(fixture, FIXTURE_JOBS);
     for (int i = 0; i < FIXTURE_JOBS; i++)
         assert_int_equal(fixture->jobs[i].status, OK);
-    assert_int_equal(faulty_counts(&fixture->faulty).most_open, 2);
+    assert_int_equal(faulty_counts().most_open, 2);
 }
 
 static void with_connections_in_use_and_no_more_to_be_had_the_pool_is_busy(void **state)
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 8);
-    faulty_set_limit(&fixture->faulty, 1);
+    faulty_set_limit(1);
     fixture->jobs[0].job.run = pool_fixture_run_gated;
     pool_fixture_submit(fixture, 0, 1);
     pool_fixture_wait_begun(fixture, 1);
@@ -415,13 +415,13 @@ static void a_database_that_does_not_answer_does_not_delay_what_is_to_be_told(vo
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 1);
-    faulty_hold_opening(&fixture->faulty, true);
+    faulty_hold_opening(true);
     fixture->jobs[0].job.deadline_ms = clock_monotonic_ms() + 30;
     pool_fixture_submit(fixture, 0, 2);
-    faulty_wait_opening(&fixture->faulty, 1);
+    faulty_wait_opening(1);
     pool_fixture_wait_ended(fixture, 1);
     assert_int_equal(fixture->jobs[0].status, UNAVAILABLE);
-    faulty_hold_opening(&fixture->faulty, false);
+    faulty_hold_opening(false);
     pool_fixture_wait_ended(fixture, 2);
     assert_int_equal(fixture->jobs[1].status, OK);
 }
@@ -430,7 +430,7 @@ static void stopping_while_the_database_is_away_ends_promptly(void **state)
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 3);
-    faulty_set_down(&fixture->faulty, true, true);
+    faulty_set_down(true, true);
     pool_fixture_submit(fixture, 0, 10);
     pool_fixture_wait_until(fixture, has_failed);
     int64_t began_ms = clock_monotonic_ms();
@@ -448,7 +448,7 @@ static void stopping_finishes_the_line_with_the_one_connection_there_is(void **s
 {
     struct pool_fixture *fixture = *state;
     start(fixture, 3);
-    faulty_set_limit(&fixture->faulty, 1);
+    faulty_set_limit(1);
     pool_fixture_submit(fixture, 0, FIXTURE_JOBS);
     pool_free(fixture->pool);
     fixture->pool = NULL;

@@ -48,7 +48,7 @@ static long run_with_fault(struct pool_fixture *fixture, long n, int *ret_failur
 {
     int64_t before = generation_now(fixture);
     pool_fixture_start(fixture);
-    long began = faulty_fail_at(&fixture->faulty, n);
+    long began = faulty_fail_at(n);
     for (int i = 0; i < FAULT_JOBS; i++)
         fixture->jobs[i].job.run = i % 2 ? pool_fixture_run_bump : pool_fixture_run_read;
     fixture->begun = fixture->ended = 0;
@@ -64,13 +64,13 @@ static long run_with_fault(struct pool_fixture *fixture, long n, int *ret_failur
             assert_int_equal(job->status, UNAVAILABLE);
     }
     struct pool_statistics now = pool_fixture_wait_until(fixture, pool_fixture_is_at_rest);
-    long calls = faulty_fail_at(&fixture->faulty, 0) - began;
+    long calls = faulty_fail_at(0) - began;
     assert_int_equal(now.in_use, 0);
-    assert_int_equal(now.open, faulty_counts(&fixture->faulty).open);
+    assert_int_equal(now.open, faulty_counts().open);
     assert_int_equal(generation_now(fixture) - before, written);
     pool_free(fixture->pool);
     fixture->pool = NULL;
-    assert_int_equal(faulty_counts(&fixture->faulty).open, 0);
+    assert_int_equal(faulty_counts().open, 0);
     return calls;
 }
 
@@ -210,20 +210,20 @@ static unsigned draw(struct stress_client *client, unsigned below)
     return (unsigned)(client->random >> 33) % below;
 }
 
-static void make_trouble(struct stress_client *client, struct faulty *faulty)
+static void make_trouble(struct stress_client *client)
 {
     switch (draw(client, 4)) {
     case 0:
-        faulty_break_all(faulty);
+        faulty_break_all();
         break;
     case 1:
-        faulty_set_down(faulty, draw(client, 4) == 0, draw(client, 2));
+        faulty_set_down(draw(client, 4) == 0, draw(client, 2));
         break;
     case 2:
-        faulty_set_limit(faulty, draw(client, 6));
+        faulty_set_limit(draw(client, 6));
         break;
     case 3:
-        faulty_fail_at(faulty, 1 + draw(client, 50));
+        faulty_fail_at(1 + draw(client, 50));
         break;
     }
 }
@@ -254,7 +254,7 @@ static void *submit_in_trouble(void *argument)
             .reads = draw(client, 2),
         };
         if (draw(client, 16) == 0)
-            make_trouble(client, &fixture->faulty);
+            make_trouble(client);
         if (pool_submit(fixture->pool, &job->job, &err) != OK) {
             client->refused++;
             continue;
@@ -283,8 +283,8 @@ static void start_stress(struct pool_fixture *fixture)
 }
 
 /** All is over: each accepted job was called once, and no connection is out. */
-static void check_stress(struct pool_fixture *fixture, const struct stress *stress,
-                         unsigned accepted, unsigned refused, const struct pool_statistics *now)
+static void check_stress(const struct stress *stress, unsigned accepted, unsigned refused,
+                         const struct pool_statistics *now)
 {
     uint64_t closed = 0;
     for (int reason = 0; reason < POOL_CLOSED_REASONS; reason++)
@@ -294,8 +294,8 @@ static void check_stress(struct pool_fixture *fixture, const struct stress *stre
     assert_int_equal(now->refused, refused);
     assert_int_equal(now->jobs + now->timed_out, accepted);
     assert_int_equal(now->opened, closed + now->open);
-    assert_int_equal(now->open, faulty_counts(&fixture->faulty).open);
-    assert_in_range(faulty_counts(&fixture->faulty).most_open, 1, 6);
+    assert_int_equal(now->open, faulty_counts().open);
+    assert_in_range(faulty_counts().most_open, 1, 6);
     assert_in_range(stress->most_running, 1, 6);
 }
 
@@ -328,7 +328,7 @@ static void under_stress_each_job_ends_once_and_every_connection_comes_back(void
         pthread_cond_wait(&stress.changed, &stress.lock);
     pthread_mutex_unlock(&stress.lock);
     struct pool_statistics now = pool_fixture_wait_until(fixture, is_all_closed);
-    check_stress(fixture, &stress, accepted, refused, &now);
+    check_stress(&stress, accepted, refused, &now);
     printf("# figure: stress: %u jobs, %u well, %u late; %u connections opened, %u not\n", accepted,
            stress.ok, (unsigned)now.timed_out, (unsigned)now.opened, (unsigned)now.open_failures);
     pool_free(fixture->pool);

@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "faulty_engine.h"
 #include "postgres_fixture.h"
 #include "service/asset_service.h"
 #include "service/check.h"
@@ -25,73 +25,10 @@
 #include "service/stats_service.h"
 #include "store/postgres_wire.h"
 
-enum way { REFUSED, CUT };
-
-/* The engine around the real one; its connections are the real one's. One thread. */
-static struct {
-    enum way way;
-    int calls, fails_at;
-} faults;
-
-/** Is it this call's turn? Also cuts. */
-static bool refuses(struct engine_conn *conn)
+/** The connection is the real engine's. */
+static void cut(struct engine_conn *conn)
 {
-    if (++faults.calls != faults.fails_at)
-        return false;
-    if (faults.way == CUT)
-        shutdown(PQsocket(conn->pg), SHUT_RDWR);
-    return faults.way == REFUSED;
-}
-
-static enum status refused(struct err *err)
-{
-    return err_set(err, BUSY, NULL, "refused by the test");
-}
-
-static enum status begin_read(struct engine_conn *conn, struct err *err)
-{
-    return refuses(conn) ? refused(err) : postgres_engine.begin_read(conn, err);
-}
-
-static enum status begin_write(struct engine_conn *conn, int timeout_ms, bool alone,
-                               struct err *err)
-{
-    return refuses(conn) ? refused(err) : postgres_engine.begin_write(conn, timeout_ms, alone, err);
-}
-
-static enum status commit(struct engine_conn *conn, struct err *err)
-{
-    if (!refuses(conn))
-        return postgres_engine.commit(conn, err);
-    postgres_engine.rollback(conn); /* that is what a commit that fails has done */
-    return refused(err);
-}
-
-static enum status prepare(struct engine_conn *conn, const char *sql,
-                           struct engine_statement **ret_statement, struct err *err)
-{
-    return refuses(conn) ? refused(err) : postgres_engine.prepare(conn, sql, ret_statement, err);
-}
-
-static enum status bind_it(struct engine_statement *statement, const struct db_value *params,
-                           size_t count, bool streams, struct err *err)
-{
-    return refuses(statement->conn) ? refused(err)
-                                    : postgres_engine.bind(statement, params, count, streams, err);
-}
-
-static enum status queue_it(struct engine_statement *statement, struct err *err)
-{
-    return refuses(statement->conn) ? refused(err) : postgres_engine.queue(statement, err);
-}
-
-static enum engine_step step(struct engine_statement *statement, enum status *ret_status,
-                             struct err *err)
-{
-    if (!refuses(statement->conn))
-        return postgres_engine.step(statement, ret_status, err);
-    *ret_status = refused(err);
-    return ENGINE_FAILED;
+    shutdown(PQsocket(conn->pg), SHUT_RDWR);
 }
 
 /* What is done; each on a risk of its own, R-1, with an asset and a mitigation */
@@ -224,17 +161,10 @@ static void make_what_is_worked_on(struct fixture *f)
 static int setup(void **state)
 {
     static struct fixture f;
-    static struct db_engine engine;
     postgres_fixture_open(&f.pg);
-    engine = postgres_engine;
-    engine.begin_read = begin_read;
-    engine.begin_write = begin_write;
-    engine.commit = commit;
-    engine.prepare = prepare;
-    engine.bind = bind_it;
-    engine.queue = queue_it;
-    engine.step = step;
-    assert_int_equal(database_new_of(&engine, f.pg.store.url, &f.database, &f.pg.err), OK);
+    assert_int_equal(
+        database_new_of(faulty_engine(&postgres_engine), f.pg.store.url, &f.database, &f.pg.err),
+        OK);
     database_set_limits(f.database, &(struct db_limits){5000, 5000});
     make_what_is_worked_on(&f);
     *state = &f;
@@ -296,34 +226,33 @@ static const struct {
 };
 
 /** The n-th call of one piece of work. Was there one? */
-static bool fail_nth(struct fixture *f, size_t which, int n)
+static bool fail_nth(struct fixture *f, size_t which, enum faulty_way way, int n)
 {
     struct err err;
     err_init(&err);
-    faults.calls = 0;
-    faults.fails_at = n;
+    long began = faulty_fail_at(n);
     enum status status = all[which].work(&f->works, &err);
-    bool was_there = faults.calls >= n;
-    faults.fails_at = 0;
+    long calls = faulty_fail_at(0) - began;
+    bool was_there = calls >= n;
     /* The network is of no importance where all answers are here already. */
     bool is_right = !was_there              ? status == OK
-                    : faults.way == REFUSED ? status == BUSY
+                    : way == FAULTY_REFUSES ? status == BUSY
                                             : status == UNAVAILABLE || status == OK;
     if (!is_right)
-        fail_msg("%s, call %d of %d: %s", all[which].name, n, faults.calls, status_name(status));
+        fail_msg("%s, call %d of %ld: %s", all[which].name, n, calls, status_name(status));
     assert_false(db_in_transaction(f->db));
     return was_there;
 }
 
-static void every_call_fails_once(struct fixture *f, enum way way)
+static void every_call_fails_once(struct fixture *f, enum faulty_way way)
 {
     int failures = 0;
-    faults.way = way;
+    faulty_set_way(way, cut);
     open_again(f);
     for (size_t i = 0; i < COUNT_OF(all); i++)
-        for (int n = 1; fail_nth(f, i, n); n++, failures++) {
-            assert_int_equal(db_is_alive(f->db, 0), way == REFUSED);
-            if (way == CUT) {
+        for (int n = 1; fail_nth(f, i, way, n); n++, failures++) {
+            assert_int_equal(db_is_alive(f->db, 0), way == FAULTY_REFUSES);
+            if (way == FAULTY_CUTS) {
                 assert_true(db_is_broken(f->db));
                 db_close(f->db);
                 open_again(f);
@@ -335,17 +264,17 @@ static void every_call_fails_once(struct fixture *f, enum way way)
     db_close(f->db);
     assert_sound(f);
     printf("# figure: %d calls of %zu kinds of work %s\n", failures, COUNT_OF(all),
-           way == CUT ? "found the network cut" : "were refused");
+           way == FAULTY_CUTS ? "found the network cut" : "were refused");
 }
 
 static void a_call_that_is_refused(void **state)
 {
-    every_call_fails_once(*state, REFUSED);
+    every_call_fails_once(*state, FAULTY_REFUSES);
 }
 
 static void a_call_that_finds_the_network_cut(void **state)
 {
-    every_call_fails_once(*state, CUT);
+    every_call_fails_once(*state, FAULTY_CUTS);
 }
 
 int main(void)
