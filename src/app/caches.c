@@ -68,11 +68,14 @@ static void tick(void *context)
     cache_tick(caches->sessions, now_ms);
 }
 
-enum status caches_watch(struct caches *caches, struct database *database, struct watch **ret_watch,
+enum status caches_watch(struct caches *caches, struct database *database,
+                         void (*back)(void *context), void *back_context, struct watch **ret_watch,
                          struct err *err)
 {
     struct watch_settings settings = {.interval_ms = CACHES_LOOK_MS,
-                                      .limit_ms = CACHES_LOOK_LIMIT_MS};
+                                      .limit_ms = CACHES_LOOK_LIMIT_MS,
+                                      .back = back,
+                                      .back_context = back_context};
     if (caches->generations) {
         settings.tick = tick;
         settings.context = caches;

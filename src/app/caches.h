@@ -33,9 +33,10 @@ void caches_init(struct caches *caches, struct database *database, size_t max_by
 /**
  * Start the watch of the database, which tells K what other processes write and whether the
  * database is away, and ends the wait of requests whose deadline has passed. For zeroed caches it
- * only watches.
+ * only watches. `back` hears when the database is there again; see store/watch.h.
  */
-enum status caches_watch(struct caches *caches, struct database *database, struct watch **ret_watch,
+enum status caches_watch(struct caches *caches, struct database *database,
+                         void (*back)(void *context), void *back_context, struct watch **ret_watch,
                          struct err *err) MUST_CHECK;
 /** After the last one is closed. Zeroed is allowed. */
 void caches_release(struct caches *caches);

@@ -100,6 +100,14 @@ static enum status listen_on(struct server *server, struct err *err)
     return blame("OPENRISK_OPS_LISTEN", status, err);
 }
 
+/** Whoever waits for a connection need not wait for the pools' next try to open one. */
+static void try_again(void *context)
+{
+    struct server *server = context;
+    pool_retry(server->pool);
+    pool_retry(server->password_pool);
+}
+
 enum status server_start(struct server *server, const struct config *config,
                          struct database *database, const struct clock *clock,
                          const uint8_t token_key[TOKEN_KEY_BYTES], struct err *err)
@@ -111,7 +119,7 @@ enum status server_start(struct server *server, const struct config *config,
                     (unsigned)config->cache_db_grace);
     enum status status = start_pools(server, err);
     if (status == OK)
-        status = caches_watch(&server->caches, database, &server->watch, err);
+        status = caches_watch(&server->caches, database, try_again, server, &server->watch, err);
     if (status != OK)
         return status;
     make_api(server, clock, token_key);

@@ -127,6 +127,8 @@ enum status pool_submit(struct pool *pool, struct pool_job *job, struct err *err
  * whatever the job's own deadline is. Never waits.
  */
 void pool_hurry(struct pool *pool, int64_t deadline_ms);
+/** The database is known to be there again: if connections could not be opened, try at once. */
+void pool_retry(struct pool *pool);
 void pool_statistics(struct pool *pool, struct pool_statistics *ret_statistics);
 /**
  * Refuse new jobs, finish all that were accepted, join the threads, close the connections. If the

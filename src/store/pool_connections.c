@@ -74,6 +74,20 @@ bool pool_may_open(const struct pool *pool, int64_t now_ms)
     return !outage->is_on || (!outage->is_probing && now_ms >= outage->next_probe_ms);
 }
 
+void pool_retry(struct pool *pool)
+{
+    struct outage *outage = &pool->outage;
+    pthread_mutex_lock(&pool->lock);
+    if (outage->is_on) {
+        int64_t now_ms = clock_monotonic_ms();
+        outage->next_probe_ms = now_ms;
+        outage->backoff_ms =
+            pool->settings.retry_first_ms / 2; /* a try under way may be too early */
+        pool_call_workers(pool, now_ms);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /** A try has failed. Returns whether that is news. */
 static bool note_failure(struct pool *pool, bool was_probe, int64_t now_ms)
 {

@@ -66,10 +66,13 @@ static void note(struct watch *watch, enum status status, const struct err *err,
     pthread_mutex_unlock(&watch->lock);
     if (before.checked_ms == 0 || before.is_up == (status == OK))
         return;
-    if (status != OK)
+    if (status != OK) {
         log_event(LOG_ERROR, "database_away", LOG_TEXT("error", err_text(err, text, sizeof text)));
-    else
-        log_event(LOG_INFO, "database_back", LOG_INT("away_ms", now_ms - before.since_ms));
+        return;
+    }
+    log_event(LOG_INFO, "database_back", LOG_INT("away_ms", now_ms - before.since_ms));
+    if (watch->settings.back)
+        watch->settings.back(watch->settings.back_context);
 }
 
 static enum status look(struct watch *watch, struct err *err)

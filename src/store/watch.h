@@ -24,6 +24,8 @@ struct watch_settings {
     int limit_ms;                /* that a look may wait for an answer */
     void (*tick)(void *context); /* never waits for the database; or NULL */
     void *context;
+    void (*back)(void *context); /* after looks had failed, one went well; or NULL */
+    void *back_context;
 };
 
 /** Times are of the monotonic clock. */

@@ -453,7 +453,8 @@ static void the_watch_finds_what_another_process_committed(void **state)
     struct watch *watch;
     struct err err;
     int64_t longest_ms = 0;
-    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &watch, &err), OK);
+    assert_int_equal(
+        caches_watch(&fixture->caches, fixture->store.database, NULL, NULL, &watch, &err), OK);
     assert_true(generations_are_fresh(fixture->caches.generations, clock_monotonic_ms()));
     for (int round = 0; round < ROUNDS; round++) {
         read_again(fixture->early, 1);
@@ -538,7 +539,8 @@ static void the_watch_ends_waits_that_take_too_long(void **state)
     assert_int_equal(cache_enter(fixture->caches.responses, &key, &terms, now_ms, &patient.waiter,
                                  &value, &flight),
                      CACHE_WAITS);
-    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &watch, &err), OK);
+    assert_int_equal(
+        caches_watch(&fixture->caches, fixture->store.database, NULL, NULL, &watch, &err), OK);
     wait_for_landing(&patient);
     assert_int_equal(patient.status, BUSY);
     assert_true(clock_monotonic_ms() >= patient.waiter.deadline_ms);

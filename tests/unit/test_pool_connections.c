@@ -309,6 +309,11 @@ static void while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why(
     assert_int_equal(now.open, 0);
 }
 
+static bool is_down(const struct pool_statistics *now)
+{
+    return now->is_down;
+}
+
 static bool is_well_again(const struct pool_statistics *now)
 {
     return !now->is_down && now->open == 1 && now->idle == 1;
@@ -327,6 +332,20 @@ static void that_it_is_back_is_found_out_even_if_nobody_waits(void **state)
     assert_true(pool_fixture_statistics(fixture).is_down);
     faulty_set_down(false, false);
     pool_fixture_wait_until(fixture, is_well_again);
+}
+
+static void who_is_told_that_it_is_back_tries_at_once(void **state)
+{
+    struct pool_fixture *fixture = *state;
+    fixture->settings.retry_first_ms = fixture->settings.retry_last_ms = 3600 * 1000;
+    start(fixture, 4);
+    faulty_set_down(true, true);
+    pool_fixture_submit(fixture, 0, 1);
+    pool_fixture_wait_until(fixture, is_down);
+    faulty_set_down(false, false);
+    pool_retry(fixture->pool);
+    pool_fixture_wait_ended(fixture, 1);
+    assert_int_equal(fixture->jobs[0].status, OK);
 }
 
 /** At most one per worker before the first has failed, then 10, 20, 40, 40 … ms less a fifth. */
@@ -477,6 +496,7 @@ int main(void)
         TEST(after_one_broke_in_use_the_others_are_looked_at),
         TEST(while_the_database_is_away_jobs_wait_to_their_deadline_and_hear_why),
         TEST(that_it_is_back_is_found_out_even_if_nobody_waits),
+        TEST(who_is_told_that_it_is_back_tries_at_once),
         TEST(tries_to_open_are_few_and_further_and_further_apart),
         TEST(when_it_is_back_the_line_goes_on_in_its_order),
         TEST(too_many_connections_does_not_stop_those_that_are_open),
