@@ -249,7 +249,7 @@ static void postgres_rollback(struct engine_conn *conn)
     conn->in_transaction = false;
     /* What is still on its way may fail, and is of no transaction then. */
     for (size_t i = 0; i < conn->count; i++) {
-        struct asked *asked = &conn->asked[(conn->first + i) % COUNT_OF(conn->asked)];
+        struct asked *asked = postgres_nth(conn, i);
         asked->is_over = true;
         if (asked->kind == ASKED_EXECUTE)
             asked->statement = NULL;
@@ -320,7 +320,7 @@ static void abandon(struct engine_statement *statement, enum asked_kind kind)
 {
     struct engine_conn *conn = statement->conn;
     for (size_t i = 0; i < conn->count; i++) {
-        struct asked *asked = &conn->asked[(conn->first + i) % COUNT_OF(conn->asked)];
+        struct asked *asked = postgres_nth(conn, i);
         if (asked->statement == statement && asked->kind == kind)
             asked->statement = NULL;
     }

@@ -15,7 +15,7 @@ enum { LOOK_UP_MS = 250 };
 
 /* Asking */
 
-static struct asked *nth(struct engine_conn *conn, size_t n)
+struct asked *postgres_nth(struct engine_conn *conn, size_t n)
 {
     return &conn->asked[(conn->first + n) % COUNT_OF(conn->asked)];
 }
@@ -34,7 +34,7 @@ void postgres_asked(struct engine_conn *conn, int sent, enum asked_kind kind,
     if (!sent)
         postgres_break(conn, postgres_words(PQerrorMessage(conn->pg), words, sizeof words));
     assert(conn->count < COUNT_OF(conn->asked));
-    *nth(conn, conn->count++) = (struct asked){kind, statement, false};
+    *postgres_nth(conn, conn->count++) = (struct asked){kind, statement, false};
     if (statement && kind == ASKED_EXECUTE)
         statement->is_asked = true;
     if (conn->count >= POSTGRES_ASKED_MAX)
@@ -49,12 +49,12 @@ void postgres_ask(struct engine_conn *conn, enum asked_kind kind, const char *sq
 
 void postgres_sync(struct engine_conn *conn)
 {
-    if (conn->count == 0 || nth(conn, conn->count - 1)->kind == ASKED_SYNC)
+    if (conn->count == 0 || postgres_nth(conn, conn->count - 1)->kind == ASKED_SYNC)
         return;
     int sent = PQpipelineSync(conn->pg);
     if (!sent)
         postgres_break(conn, "a synchronisation point could not be sent");
-    *nth(conn, conn->count++) = (struct asked){ASKED_SYNC, NULL, false};
+    *postgres_nth(conn, conn->count++) = (struct asked){ASKED_SYNC, NULL, false};
     conn->batch++;
 }
 
@@ -108,7 +108,7 @@ static void take_failure(struct engine_conn *conn, struct asked *asked, const PG
 /** The answer to the first that was asked. Consumes it. */
 static void take_answer(struct engine_conn *conn, PGresult *result)
 {
-    struct asked *asked = nth(conn, 0);
+    struct asked *asked = postgres_nth(conn, 0);
     struct engine_statement *statement = asked->statement;
     ExecStatusType outcome = PQresultStatus(result);
     if (outcome == PGRES_PIPELINE_ABORTED) {
@@ -146,7 +146,7 @@ static void take_here(struct engine_conn *conn)
         } else if (!result) {
             forget_first(conn);
         } else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
-            assert(nth(conn, 0)->kind == ASKED_SYNC);
+            assert(postgres_nth(conn, 0)->kind == ASKED_SYNC);
             PQclear(result);
             forget_first(conn);
         } else {
@@ -163,7 +163,7 @@ static void give_up(struct engine_conn *conn)
     enum status status = err_set(&err, UNAVAILABLE, NULL, "the database cannot be used");
     fail_transaction(conn, status, &err);
     for (; conn->count > 0; forget_first(conn))
-        refuse(nth(conn, 0));
+        refuse(postgres_nth(conn, 0));
 }
 
 /* Over TLS the library may hold the rest of a record that is larger than what it has asked for, and

@@ -88,6 +88,8 @@ struct engine_statement {
 /** Connect, look at the server and set what every connection has. UNAVAILABLE. */
 enum status postgres_connect(struct engine_conn *conn, struct err *err) MUST_CHECK;
 
+/** The n-th of what is on its way, from 0. */
+struct asked *postgres_nth(struct engine_conn *conn, size_t n);
 /** Note what was sent; `sent` is libpq's word whether it was. */
 void postgres_asked(struct engine_conn *conn, int sent, enum asked_kind kind,
                     struct engine_statement *statement);
