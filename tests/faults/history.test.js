@@ -11,9 +11,8 @@ const { test } = require('node:test');
 
 const { FULL, binary, cli, startServer, waitFor } = require('../http/lib');
 const { HIT } = require('../http/cached');
-const { makeRisk } = require('../http/register');
-const { sharedPostgres } = require('../tools/postgres');
-const { startProxy } = require('../tools/proxy');
+const { makeRisks } = require('../http/register');
+const { createDatabase, startBehindProxy } = require('./proxied');
 const { assertSettled, assertWhole, pools } = require('./state');
 
 const OPERATIONS = FULL ? 200000 : 20000;
@@ -22,21 +21,6 @@ const RISKS = 24;
 const RESET_EVERY_MS = 500;
 const SEEN_LIMIT_MS = 1000;
 const ENV = { DB_POOL_MAX: '10', DB_POOL_MAX_WAITING: '200' };
-
-async function createDatabase(t) {
-    const cluster = await sharedPostgres();
-    const url = await cluster.createDatabase();
-    t.after(() => cluster.dropDatabase(url));
-    return url;
-}
-
-async function makeRisks(client) {
-    const ids = [];
-    for (let i = 0; i < RISKS; i++) {
-        ids.push((await makeRisk(client, { title: `Risk ${i}`, owner: 'nobody yet' })).id);
-    }
-    return ids;
-}
 
 /** `client history` to its end (tests/tools/client/): its figures, and the faults that it shows. */
 async function runHistory(server, token, ids, seed) {
@@ -49,13 +33,9 @@ async function runHistory(server, token, ids, seed) {
 }
 
 test(`${OPERATIONS} requests while all connections to PostgreSQL are reset every ${RESET_EVERY_MS} ms`, async (t) => {
-    const url = await createDatabase(t);
-    const { hostname, port } = new URL(url);
-    const proxy = await startProxy(hostname, port);
-    t.after(() => proxy.stop());
-    const server = await startServer(t, { env: { ...ENV, DATABASE_URL: proxy.url(url) } });
+    const { server, proxy } = await startBehindProxy(t, ENV);
     const admin = await server.signIn();
-    const ids = await makeRisks(admin);
+    const ids = await makeRisks(admin, RISKS);
     const { jobs } = (await pools(admin)).general;
     const running = runHistory(server, admin.token, ids, 4);
     await waitFor(async () => (await pools(admin)).general.jobs > jobs + 4 * RISKS, 'the client to know its risks');
@@ -82,7 +62,7 @@ test('two servers with one database', async (t) => {
     const [one, other] = [await startServer(t, { env: { ...ENV, DATABASE_URL } }), await startServer(t, { env: { ...ENV, DATABASE_URL } })];
     const here = await one.signIn();
     const there = other.client(here.token); // Sessions are in the database.
-    const ids = await makeRisks(here);
+    const ids = await makeRisks(here, RISKS);
 
     await t.test(`what one has acknowledged is seen by who asks the other within ${SEEN_LIMIT_MS} ms`, async (t) => {
         const times = [];

@@ -10,10 +10,10 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 
-const { startServer, waitFor } = require('../http/lib');
+const { waitFor } = require('../http/lib');
 const { assertProblem } = require('../http/register');
 const { sharedPostgres } = require('../tools/postgres');
-const { startProxy } = require('../tools/proxy');
+const { startBehindProxy } = require('./proxied');
 const { assertSettled, pools } = require('./state');
 
 const MAX = 10;
@@ -36,13 +36,7 @@ async function lockRisks(server) {
 }
 
 async function start(t, env) {
-    const cluster = await sharedPostgres();
-    const url = await cluster.createDatabase();
-    t.after(() => cluster.dropDatabase(url));
-    const { hostname, port } = new URL(url);
-    const proxy = await startProxy(hostname, port);
-    t.after(() => proxy.stop());
-    const server = await startServer(t, { env: { ...MANY, DATABASE_URL: proxy.url(url), ...env } });
+    const { server, proxy, url } = await startBehindProxy(t, { ...MANY, ...env });
     server.env.OF_DATABASE = url;
     return { server, proxy, admin: await server.signIn() };
 }

@@ -8,12 +8,11 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 
-const { ADMIN, FULL, startServer, waitFor } = require('../http/lib');
+const { ADMIN, FULL, waitFor } = require('../http/lib');
 const { UNVERIFIED } = require('../http/cached');
 const { makeRisk, randomOf } = require('../http/register');
-const { sharedPostgres } = require('../tools/postgres');
-const { startProxy } = require('../tools/proxy');
 const { startLoad } = require('./load');
+const { startBehindProxy } = require('./proxied');
 const { assertSettled, assertWhole } = require('./state');
 const { TrackedRisk } = require('./truth');
 
@@ -32,16 +31,7 @@ const CLIENTS = { kept: 6, assets: 2, lists: 6, writers: 6, strangers: 1, nobodi
 const BACK_LIMIT_MS = 5000;
 const random = randomOf(5);
 
-async function start(t, env) {
-    const cluster = await sharedPostgres();
-    const url = await cluster.createDatabase();
-    t.after(() => cluster.dropDatabase(url));
-    const { hostname, port } = new URL(url);
-    const proxy = await startProxy(hostname, port);
-    t.after(() => proxy.stop());
-    const server = await startServer(t, { env: { ...ENV, DATABASE_URL: proxy.url(url), ...env } });
-    return { server, proxy };
-}
+const start = (t, env) => startBehindProxy(t, { ...ENV, ...env });
 
 function pass(ms) {
     return new Promise((resolve) => setTimeout(resolve, ms));

@@ -6,9 +6,8 @@ const { test } = require('node:test');
 
 const { FULL, inTime, startServer, waitFor } = require('../http/lib');
 const { assertProblem, makeRisk } = require('../http/register');
-const { sharedPostgres } = require('../tools/postgres');
-const { startProxy } = require('../tools/proxy');
 const { startLoad } = require('./load');
+const { startBehindProxy } = require('./proxied');
 const { assertWhole, pools } = require('./state');
 
 const END_LIMIT_MS = 10000; // that of SHUTDOWN_TIMEOUT, where nothing else is set
@@ -58,14 +57,8 @@ for (let round = 1; round <= ROUNDS; round++) {
 
 for (const [how, fault] of [['is gone', (proxy) => proxy.down()], ['does not answer', (proxy) => proxy.stall()]]) {
     test(`SIGTERM while PostgreSQL ${how} and requests wait in line`, async (t) => {
-        const cluster = await sharedPostgres();
-        const url = await cluster.createDatabase();
-        t.after(() => cluster.dropDatabase(url));
-        const { hostname, port } = new URL(url);
-        const proxy = await startProxy(hostname, port);
-        t.after(() => proxy.stop());
         // They would wait for much longer than the server may take for its end.
-        const server = await startServer(t, { env: { DATABASE_URL: proxy.url(url), DB_POOL_ACQUIRE_TIMEOUT: '60s', SHUTDOWN_TIMEOUT: `${SHORT_MS}ms` } });
+        const { server, proxy } = await startBehindProxy(t, { DB_POOL_ACQUIRE_TIMEOUT: '60s', SHUTDOWN_TIMEOUT: `${SHORT_MS}ms` });
         const admin = await server.signIn();
         await makeRisk(admin);
         await fault(proxy);

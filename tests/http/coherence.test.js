@@ -15,7 +15,7 @@ const path = require('node:path');
 const { kevLines } = require('../tools/generate-kev');
 const { runClient } = require('./client');
 const { FULL, ROOT, startServer, waitFor } = require('./lib');
-const { makeRisk } = require('./register');
+const { makeRisks } = require('./register');
 
 const OPERATIONS = FULL ? 1000000 : 100000;
 const HISTORY_LIMIT_MS = (FULL ? 18 : 4) * 60000;
@@ -24,18 +24,10 @@ const RISKS = 24;
 const HERD = 1000;
 const CROWD_PATH = '/risks?limit=200&sort_by=title';
 
-async function makeRisks(client) {
-    const ids = [];
-    for (let i = 0; i < RISKS; i++) {
-        ids.push((await makeRisk(client, { title: `Risk ${i}`, owner: 'nobody yet' })).id);
-    }
-    return ids;
-}
-
 test(`${OPERATIONS} requests of ${CONNECTIONS} connections: what was acknowledged is seen, no version goes back`, async (t) => {
     const server = await startServer(t, { env: { DB_POOL_MAX_WAITING: String(2 * CONNECTIONS) } });
     const [admin, analyst, viewer] = [await server.signIn(), await server.as('analyst'), await server.as('viewer')];
-    const ids = await makeRisks(admin);
+    const ids = await makeRisks(admin, RISKS);
     const figures = await runClient(t, server, 'history', [
         '--token', admin.token, '--tokens', `${analyst.token},${viewer.token}`, '--risks', ids.join(','),
         '--connections', String(CONNECTIONS), '--operations', String(OPERATIONS), '--writers', '8', '--seed', '20',
@@ -60,7 +52,7 @@ async function startNarrowServer(t, more = {}) {
     };
     const server = await startServer(t, { env });
     const admin = await server.signIn();
-    await makeRisks(admin);
+    await makeRisks(admin, RISKS);
     return { server, admin };
 }
 

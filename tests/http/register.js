@@ -114,6 +114,15 @@ function resolveSchema(document, schema) {
     return $ref ? { ...$ref.slice(2).split('/').reduce((node, name) => node[name], document), ...beside } : schema;
 }
 
+/** So many risks: their ids. */
+async function makeRisks(client, count) {
+    const ids = [];
+    for (let i = 0; i < count; i++) {
+        ids.push((await makeRisk(client, { title: `Risk ${i}`, owner: 'nobody yet' })).id);
+    }
+    return ids;
+}
+
 module.exports = {
     UNKNOWN_ID,
     assertProblem,
@@ -123,6 +132,7 @@ module.exports = {
     makeAsset,
     makeMitigation,
     makeRisk,
+    makeRisks,
     operationsOf,
     randomOf,
     resolveSchema,
