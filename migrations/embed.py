@@ -14,7 +14,7 @@ for source in sources:
 def literal(text):
     # A piece per line: compilers need not take literals beyond 4,095 characters in one piece.
     escape = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
-    return "\n    ".join(f'"{line.translate(escape)}"' for line in text.splitlines(keepends=True))
+    return "\n    ".join(f'"{line.translate(escape)}"' for line in text.splitlines(keepends=True)) or '""'
 
 
 rows = []

@@ -308,8 +308,7 @@ static enum status ask(struct load *load, struct answer **ret_answer, struct err
 static enum status find_kept(struct load *load, int64_t began_ms, struct answer **ret_answer,
                              struct err *err)
 {
-    static const struct cache_vector any = {0};
-    struct cache_value *kept = load->flight ? cache_found_at(load->flight, began_ms, &any) : NULL;
+    struct cache_value *kept = load->flight ? cache_found_at(load->flight, began_ms, NULL) : NULL;
     if (!kept)
         return OK;
     cache_value_unref(kept);

@@ -1,5 +1,7 @@
 #include "app/caches.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 /* A session takes a few hundred bytes. */
@@ -11,12 +13,16 @@ _Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for e
 static struct db_look look(void *context)
 {
     struct cache_look now = generations_look(context);
-    return (struct db_look){.doubts = now.doubts, .began_ms = now.began_ms};
+    struct db_look before = {.doubts = now.doubts, .began_ms = now.began_ms};
+    memcpy(before.known, now.known.of, sizeof before.known);
+    return before;
 }
 
 static struct cache_look look_of(struct db_look before)
 {
-    return (struct cache_look){.doubts = before.doubts, .began_ms = before.began_ms};
+    return (struct cache_look){.doubts = before.doubts,
+                               .began_ms = before.began_ms,
+                               .known = cache_vector_of(before.known, SCOPES)};
 }
 
 static void seen(void *context, struct db_look before, const int64_t generations[SCOPES])
@@ -69,10 +75,11 @@ static void tick(void *context)
 }
 
 enum status caches_watch(struct caches *caches, struct database *database,
-                         void (*back)(void *context), void *back_context, struct watch **ret_watch,
-                         struct err *err)
+                         const struct clock *clock, void (*back)(void *context), void *back_context,
+                         struct watch **ret_watch, struct err *err)
 {
-    struct watch_settings settings = {.interval_ms = CACHES_LOOK_MS,
+    struct watch_settings settings = {.clock = clock,
+                                      .interval_ms = CACHES_LOOK_MS,
                                       .limit_ms = CACHES_LOOK_LIMIT_MS,
                                       .back = back,
                                       .back_context = back_context};

@@ -36,8 +36,8 @@ void caches_init(struct caches *caches, struct database *database, size_t max_by
  * only watches. `back` hears when the database is there again; see store/watch.h.
  */
 enum status caches_watch(struct caches *caches, struct database *database,
-                         void (*back)(void *context), void *back_context, struct watch **ret_watch,
-                         struct err *err) MUST_CHECK;
+                         const struct clock *clock, void (*back)(void *context), void *back_context,
+                         struct watch **ret_watch, struct err *err) MUST_CHECK;
 /** After the last one is closed. Zeroed is allowed. */
 void caches_release(struct caches *caches);
 

@@ -119,7 +119,8 @@ enum status server_start(struct server *server, const struct config *config,
                     (unsigned)config->cache_db_grace);
     enum status status = start_pools(server, err);
     if (status == OK)
-        status = caches_watch(&server->caches, database, try_again, server, &server->watch, err);
+        status =
+            caches_watch(&server->caches, database, clock, try_again, server, &server->watch, err);
     if (status != OK)
         return status;
     make_api(server, clock, token_key);

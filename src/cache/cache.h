@@ -93,7 +93,8 @@ enum cache_entrance cache_enter(struct cache *cache, const struct cache_key *key
 
 /**
  * The leader has a snapshot with this vector: a counted value that shows the same state, if
- * somebody else has stored one. Also tells the flight when its snapshot began.
+ * somebody else has stored one. NULL: is there one that might? Also tells the flight when its
+ * snapshot began.
  */
 struct cache_value *cache_found_at(struct cache_flight *flight, int64_t began_ms,
                                    const struct cache_vector *vector);

@@ -15,6 +15,8 @@
  * that comes while it reads stays. In the same way `began_ms` follows `failed_ms`, and nothing
  * needs to be taken back when the database returns: a failure that is told late changes nothing.
  */
+enum { EVERY_SCOPE = (1u << CACHE_SCOPES_MAX) - 1 };
+
 struct generations {
     unsigned fresh_ms, grace_ms;
     _Atomic int64_t of[CACHE_SCOPES_MAX];
@@ -59,16 +61,23 @@ static void raise_count(_Atomic uint64_t *number, uint64_t to)
 
 struct cache_look generations_look(const struct generations *k)
 {
-    return (struct cache_look){.doubts = atomic_load(&k->doubts), .began_ms = clock_monotonic_ms()};
+    struct cache_known known = generations_known(k);
+    return (struct cache_look){
+        .doubts = known.doubts, .began_ms = clock_monotonic_ms(), .known = known.vector};
 }
 
-void generations_seen(struct generations *k, struct cache_look look,
+bool generations_seen(struct generations *k, struct cache_look look,
                       const struct cache_vector *vector)
 {
     for (int scope = 0; scope < CACHE_SCOPES_MAX; scope++)
         raise(&k->of[scope], vector->of[scope]);
+    if (!cache_vector_covers(vector, &look.known, EVERY_SCOPE)) {
+        generations_doubt(k);
+        return false;
+    }
     raise_count(&k->confirmed, look.doubts);
     raise(&k->began_ms, look.began_ms);
+    return true;
 }
 
 void generations_failed(struct generations *k, struct cache_look look)
@@ -98,8 +107,7 @@ struct cache_known generations_known(const struct generations *k)
 
 bool cache_known_equal(const struct cache_known *a, const struct cache_known *b, unsigned scopes)
 {
-    return a->doubts == b->doubts && cache_vector_covers(&a->vector, &b->vector, scopes) &&
-           cache_vector_covers(&b->vector, &a->vector, scopes);
+    return a->doubts == b->doubts && cache_vector_equal(&a->vector, &b->vector, scopes);
 }
 
 bool generations_are_fresh(const struct generations *k, int64_t now_ms)
@@ -146,6 +154,11 @@ bool generations_hold(const struct generations *k, const struct cache_vector *ve
         if (scopes & 1u << scope && vector->of[scope] < atomic_load(&k->of[scope]))
             return false;
     return true;
+}
+
+bool cache_vector_equal(const struct cache_vector *a, const struct cache_vector *b, unsigned scopes)
+{
+    return cache_vector_covers(a, b, scopes) && cache_vector_covers(b, a, scopes);
 }
 
 bool cache_vector_covers(const struct cache_vector *a, const struct cache_vector *b,

@@ -14,6 +14,12 @@
  *   - what other processes write is found by reading: K is fresh for a while after each read began,
  *     and doubtful when that time is over.
  *
+ * Numbers in the database only rise, too, unless the database itself goes back: it was restored
+ * from a backup, or a standby took over that had not heard of the last commits. A read that finds
+ * less than K was when it began has seen that. What is kept may then be of a state that nobody can
+ * read any more; so K is doubtful, and stays so until the numbers have been lifted over it, which
+ * the next commits do (store/db.h).
+ *
  * While the database is away nobody can confirm K. What K has not passed may then still be given,
  * but only to those who are told that it is unverified, and only for the grace after the youngest
  * read began. Being away is more than being doubtful: a read must have failed that began later than
@@ -48,10 +54,14 @@ void generations_free(struct generations *k); /* NULL allowed */
 struct cache_look {
     uint64_t doubts;
     int64_t began_ms;
+    struct cache_vector known; /* K */
 };
 struct cache_look generations_look(const struct generations *k);
-/** What the read found: raises K, and confirms what was doubtful when it began. */
-void generations_seen(struct generations *k, struct cache_look look,
+/**
+ * What the read found: raises K, and confirms what was doubtful when it began. False if the
+ * database has gone back; then K is doubtful instead.
+ */
+bool generations_seen(struct generations *k, struct cache_look look,
                       const struct cache_vector *vector);
 /** The read found nothing: the database did not answer. */
 void generations_failed(struct generations *k, struct cache_look look);
@@ -83,6 +93,9 @@ unsigned generations_fresh_ms(const struct generations *k);
 /** Has no scope of the mask been passed by K? */
 bool generations_hold(const struct generations *k, const struct cache_vector *vector,
                       unsigned scopes);
+/** Are they equal in each scope of the mask? */
+bool cache_vector_equal(const struct cache_vector *a, const struct cache_vector *b,
+                        unsigned scopes);
 /** Is `a` at least `b` in each scope of the mask? */
 bool cache_vector_covers(const struct cache_vector *a, const struct cache_vector *b,
                          unsigned scopes);

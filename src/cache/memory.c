@@ -385,7 +385,7 @@ struct cache_value *memory_get_at(struct memory *memory, const struct cache_key 
 {
     struct entry *entry = find(memory, key);
     if (!entry || drop_if_dead(memory, entry, now_ms) ||
-        !cache_vector_covers(&entry->vector, vector, entry->scopes))
+        (vector && !cache_vector_equal(&entry->vector, vector, entry->scopes)))
         return NULL;
     return entry->value;
 }

@@ -68,7 +68,10 @@ void memory_free(struct memory *memory); /* NULL allowed */
 
 /** The value of this key, counted as a use, without a reference; NULL. */
 struct cache_value *memory_get(struct memory *memory, const struct cache_key *key, int64_t now_ms);
-/** The same, for one whose snapshot has this vector: an entry that covers it shows the same. */
+/**
+ * The same, for one whose snapshot has this vector: an entry that has it too shows the same. NULL:
+ * with whatever vector, but not outdated; not counted as a use either.
+ */
 struct cache_value *memory_get_at(struct memory *memory, const struct cache_key *key,
                                   const struct cache_vector *vector, int64_t now_ms);
 /** Takes a reference of its own. False if a newer or equal one is there, or it is too large. */

@@ -37,6 +37,8 @@ struct db {
     int64_t generations[SCOPES];                  /* of the snapshot */
     struct db_rows observed;                      /* … on their way, until db_settle() */
     struct db_look look;                          /* from before they were asked for */
+    unsigned bumped;                              /* see db_take_bumped() */
+    int64_t bumped_to[SCOPES];
     uint64_t statements, statement_us;
     struct db_statement kept[STATEMENTS_MAX];
     size_t kept_count;
@@ -81,6 +83,31 @@ void db_set_statement_limit(struct db *db, int limit_ms)
 {
     if (db->engine->set_statement_limit)
         db->engine->set_statement_limit(db->conn, limit_ms);
+}
+
+enum status db_listen(struct db *db, struct err *err)
+{
+    if (!db->engine->doorbell)
+        return OK;
+    enum status status = db_begin_note(db, 0, 0, err);
+    if (status != OK)
+        return status;
+    status = db_exec(db, &queries[QUERY_LISTEN], DB_NO_PARAMS, NULL, err);
+    if (status == OK)
+        return db_commit(db, err);
+    db_rollback(db);
+    return status;
+}
+
+int db_doorbell(const struct db *db)
+{
+    return db->engine->doorbell ? db->engine->doorbell(db->conn) : -1;
+}
+
+bool db_rang(struct db *db)
+{
+    assert(db->transaction == IDLE);
+    return db->engine->rang && db->engine->rang(db->conn);
 }
 
 static void forget(struct db *db, struct db_statement *statement)
@@ -215,6 +242,14 @@ const int64_t *db_generations(const struct db *db)
     return db->generations;
 }
 
+unsigned db_scopes_behind(const struct db *db)
+{
+    unsigned scopes = 0;
+    for (int scope = 0; scope < SCOPES; scope++)
+        scopes |= (unsigned)(db->generations[scope] < db->look.known[scope]) << scope;
+    return scopes;
+}
+
 void db_touch(struct db *db, unsigned scopes)
 {
     assert(db->transaction == WRITING);
@@ -232,16 +267,21 @@ enum status db_read_generations(struct db *db, int64_t ret_generations[SCOPES], 
     return status;
 }
 
-/** generation = max(generation + 1, now in µs), for each touched scope, in their order. */
+/**
+ * generation = max(generation + 1, now in µs), for each touched scope, in their order. And beyond
+ * what was known before: more than one, if the database has gone back.
+ */
 static enum status bump_generations(struct db *db, int64_t ret_bumped[SCOPES], struct err *err)
 {
     for (int scope = 0; scope < SCOPES; scope++) {
         if (!(db->touched & (1u << scope)))
             continue;
-        enum status status =
-            db_select_int(db, &queries[QUERY_GENERATION_BUMP],
-                          DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(db->now_ms * 1000)),
-                          &ret_bumped[scope], err);
+        int64_t least = db->now_ms * 1000;
+        if (least <= db->look.known[scope])
+            least = db->look.known[scope] + 1;
+        enum status status = db_select_int(db, &queries[QUERY_GENERATION_BUMP],
+                                           DB_PARAMS(DB_TEXT(scope_names[scope]), DB_INT(least)),
+                                           &ret_bumped[scope], err);
         if (status == NOT_FOUND) {
             log_event(LOG_ERROR, "no_generation", LOG_TEXT("scope", scope_names[scope]));
             return err_set(err, INTERNAL, NULL, "the database is damaged");
@@ -250,6 +290,14 @@ static enum status bump_generations(struct db *db, int64_t ret_bumped[SCOPES], s
             return status;
     }
     return OK;
+}
+
+static void note_bumped(struct db *db, unsigned scopes, const int64_t bumped[SCOPES])
+{
+    db->bumped |= scopes;
+    for (int scope = 0; scope < SCOPES; scope++)
+        if (bumped[scope] > db->bumped_to[scope])
+            db->bumped_to[scope] = bumped[scope];
 }
 
 static enum status commit_write(struct db *db, struct err *err)
@@ -270,7 +318,18 @@ static enum status commit_write(struct db *db, struct err *err)
         watcher->doubtful(watcher->context);
     else if (watcher && scopes)
         watcher->committed(watcher->context, scopes, bumped);
+    if (status == OK)
+        note_bumped(db, scopes, bumped);
     return status;
+}
+
+unsigned db_take_bumped(struct db *db, int64_t ret_generations[SCOPES])
+{
+    unsigned scopes = db->bumped;
+    memcpy(ret_generations, db->bumped_to, sizeof db->bumped_to);
+    memset(db->bumped_to, 0, sizeof db->bumped_to);
+    db->bumped = 0;
+    return scopes;
 }
 
 enum status db_commit(struct db *db, struct err *err)

@@ -116,9 +116,10 @@ const char *database_path(const struct database *database);
  * Who is told what becomes of the generations: the cache. Whatever this process reads or writes,
  * the watcher hears of it before anyone can be told. All functions are thread-safe.
  */
-struct db_look { /* what `look` returned; the watcher's own */
-    uint64_t doubts;
+struct db_look {     /* what `look` returned */
+    uint64_t doubts; /* the watcher's own … */
     int64_t began_ms;
+    int64_t known[SCOPES]; /* the newest generations known then: a commit bumps beyond them */
 };
 struct db_watcher {
     void *context;
@@ -155,6 +156,16 @@ bool db_is_alive(struct db *db, int ping_timeout_ms);
 /** From now on statements have so many ms, instead of the database's limit; 0: no limit. */
 void db_set_statement_limit(struct db *db, int limit_ms);
 
+/**
+ * Hear at once of generations that anybody bumps: outside of transactions. Where the engine cannot
+ * do it, it does nothing. A hint: nothing may depend on it, for it can be lost anywhere.
+ */
+enum status db_listen(struct db *db, struct err *err) MUST_CHECK;
+/** Between transactions: what becomes readable when somebody has rung, for poll(2); or −1. */
+int db_doorbell(const struct db *db);
+/** Has somebody rung since this was asked the last time? Never waits. */
+bool db_rang(struct db *db);
+
 enum status db_begin_read(struct db *db, struct err *err) MUST_CHECK;
 /** Waits for other writers up to `timeout_ms`, then BUSY. `now_ms` is the writer's wall clock. */
 enum status db_begin_write(struct db *db, int64_t now_ms, int timeout_ms,
@@ -178,6 +189,16 @@ void db_touch(struct db *db, unsigned scopes);
  * a transaction that has read something: then they are known.
  */
 const int64_t *db_generations(const struct db *db);
+/**
+ * The scopes in which the transaction's snapshot is older than what the watcher knew before: the
+ * database has gone back, see cache/generations.h. A commit that touches them makes good for it.
+ */
+unsigned db_scopes_behind(const struct db *db);
+/**
+ * What commits have bumped since this was asked the last time: their scopes, and in
+ * `ret_generations` the newest number of each, 0 for the others.
+ */
+unsigned db_take_bumped(struct db *db, int64_t ret_generations[SCOPES]);
 /**
  * In a read transaction: what is asked for before the next row is read is the last of it, so its
  * end can go out with that. A hint, which saves a way to the server; db_rollback() is still called.

@@ -37,6 +37,9 @@ struct db_engine {
     bool (*is_broken)(const struct engine_conn *conn);
     bool (*is_alive)(struct engine_conn *conn, int ping_timeout_ms);
     void (*set_statement_limit)(struct engine_conn *conn, int limit_ms);
+    /** See db_doorbell() and db_rang(); NULL: there is none. */
+    int (*doorbell)(struct engine_conn *conn);
+    bool (*rang)(struct engine_conn *conn);
     uint64_t (*round_trips)(const struct engine_conn *conn);
 
     /** For the engine's own scripts (migrations): several statements, no parameters. */

@@ -255,6 +255,20 @@ void postgres_take(struct engine_conn *conn)
     take_here(conn);
 }
 
+int postgres_doorbell(struct engine_conn *conn)
+{
+    return PQsocket(conn->pg);
+}
+
+bool postgres_rang(struct engine_conn *conn)
+{
+    bool rang = false;
+    postgres_take(conn);
+    for (PGnotify *notify; (notify = PQnotifies(conn->pg)); rang = true)
+        PQfreemem(notify);
+    return rang;
+}
+
 /* Outside the pipeline */
 
 /** All results of what was sent by PQsendQuery(); the first failure counts. */

@@ -104,6 +104,9 @@ void postgres_round_within(struct engine_conn *conn, int limit_ms);
 void postgres_round(struct engine_conn *conn);
 /** Take the answers that are here already. */
 void postgres_take(struct engine_conn *conn);
+/** See engine.h: the doorbell. */
+int postgres_doorbell(struct engine_conn *conn);
+bool postgres_rang(struct engine_conn *conn);
 /** Several statements at once, outside the pipeline. */
 enum status postgres_script(struct engine_conn *conn, const char *sql, struct err *err) MUST_CHECK;
 /** The connection is of no use any more. */

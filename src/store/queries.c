@@ -77,6 +77,8 @@ const struct query queries[QUERIES] = {
                                "WHEN generation + 1 > $2 THEN generation + 1 ELSE $2 END "
                                "WHERE scope = $1 RETURNING generation",
                                TOUCHES_NOTHING},
+    /* Migration 2 rings. There is nothing to listen to in a file. */
+    [QUERY_LISTEN] = {"listen", "SELECT 0", READS, .postgres = "LISTEN openrisk_generation"},
     [QUERY_COUNTER_ADD] = {"counter_add",
                            "UPDATE counter SET value = value + $2 WHERE name = $1 RETURNING value",
                            TOUCHES_NOTHING},

@@ -1,8 +1,12 @@
 #include "store/watch.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,17 +17,21 @@
 enum {
     STACK_BYTES = 256 * 1024,
     LATE_MS = 1000, /* a look may take that much longer than its limit, then the database is down */
+    RING_MS = 5,    /* between looks that somebody rang for: writers may ring all the time */
 };
 
 struct watch {
     struct database *database;
     struct watch_settings settings;
-    struct db *db; /* the looking thread's; NULL: to be opened (again) */
+    struct db *db;  /* the looking thread's; NULL: to be opened (again) */
+    bool is_behind; /* likewise: the database had gone back when it was looked at last */
+    int wake;       /* an eventfd: somebody waits for a look, or it is to stop */
     pthread_t looker, ticker;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t stop;
     bool stopping;
-    struct watch_state state; /* `is_up`: by the last look alone */
+    struct watch_state state;     /* `is_up`: by the last look alone */
+    struct watch_waiter *waiting; /* for the next look */
 };
 
 static enum status open_if_need_be(struct watch *watch, struct err *err)
@@ -31,9 +39,35 @@ static enum status open_if_need_be(struct watch *watch, struct err *err)
     if (watch->db)
         return OK;
     enum status status = db_open(watch->database, &watch->db, err);
-    if (status == OK)
-        db_set_statement_limit(watch->db, watch->settings.limit_ms);
-    return status;
+    if (status != OK)
+        return status;
+    db_set_statement_limit(watch->db, watch->settings.limit_ms);
+    return db_listen(watch->db, err);
+}
+
+/**
+ * The database has gone back. What was cached of its lost future is given up for good when the
+ * generations are beyond it. Another writer may be in the way; then the next look tries again.
+ */
+static void lift(struct watch *watch, unsigned scopes)
+{
+    char text[ERR_FIELD_SIZE + ERR_MESSAGE_SIZE];
+    struct err err;
+    err_init(&err);
+    if (!watch->is_behind)
+        log_event(LOG_WARN, "database_went_back",
+                  LOG_TEXT("hint", "it was restored, or a standby has taken over: what it does not "
+                                   "know any more is not given away"));
+    watch->is_behind = true;
+    enum status status = db_begin_write(watch->db, clock_now_ms(watch->settings.clock),
+                                        watch->settings.limit_ms, &err);
+    if (status == OK) {
+        db_touch(watch->db, scopes);
+        status = db_commit(watch->db, &err);
+    }
+    if (status != OK)
+        log_event(LOG_WARN, "generations_not_lifted",
+                  LOG_TEXT("error", err_text(&err, text, sizeof text)));
 }
 
 /** Where nobody watches the database, a transaction begins with nothing, and they are asked for. */
@@ -45,9 +79,15 @@ static enum status read_generations(struct watch *watch, struct err *err)
         return status;
     status = watch->database->watcher ? db_settle(watch->db, err)
                                       : db_read_generations(watch->db, generations, err);
-    if (status == OK)
-        db_rollback(watch->db);
-    return status;
+    if (status != OK)
+        return status;
+    db_rollback(watch->db);
+    unsigned behind = watch->database->watcher ? db_scopes_behind(watch->db) : 0;
+    if (behind)
+        lift(watch, behind);
+    else
+        watch->is_behind = false;
+    return OK;
 }
 
 /** Takes down how a look went. A line when they begin to fail, and one when that is over. */
@@ -93,7 +133,103 @@ static enum status look(struct watch *watch, struct err *err)
     return status;
 }
 
-/** Until the next turn. False when it is to stop. */
+/* Turns */
+
+/** Those who wait now; with `stopping`, so that there will be none. */
+static struct watch_waiter *take_waiting(struct watch *watch)
+{
+    uint64_t count;
+    pthread_mutex_lock(&watch->lock);
+    struct watch_waiter *first = watch->waiting;
+    watch->waiting = NULL;
+    if (read(watch->wake, &count, sizeof count) < 0)
+        count = 0; /* nobody has */
+    pthread_mutex_unlock(&watch->lock);
+    return first;
+}
+
+static void tell(struct watch_waiter *waiter, enum status status, const struct err *why)
+{
+    for (struct watch_waiter *next; waiter; waiter = next) {
+        next = waiter->next;
+        waiter->looked(waiter, status, why);
+    }
+}
+
+static void wake(struct watch *watch)
+{
+    static const uint64_t one = 1;
+    if (write(watch->wake, &one, sizeof one) < 0)
+        return; /* it is awake already */
+}
+
+bool watch_ask(struct watch *watch, struct watch_waiter *waiter)
+{
+    pthread_mutex_lock(&watch->lock);
+    bool waits = watch->state.is_up && !watch->stopping;
+    bool is_first = waits && !watch->waiting;
+    if (waits) {
+        waiter->next = watch->waiting;
+        watch->waiting = waiter;
+    }
+    pthread_mutex_unlock(&watch->lock);
+    if (is_first)
+        wake(watch);
+    return waits;
+}
+
+/** Look, for all who waited before it began. Who came since hears a failure too. */
+static void look_for_them(struct watch *watch)
+{
+    struct err err;
+    err_init(&err);
+    struct watch_waiter *waiting = take_waiting(watch);
+    enum status status = look(watch, &err);
+    if (status != OK)
+        status = UNAVAILABLE;
+    tell(waiting, status, &err);
+    if (status != OK)
+        tell(take_waiting(watch), status, &err);
+}
+
+static bool is_stopping(struct watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    bool stopping = watch->stopping;
+    pthread_mutex_unlock(&watch->lock);
+    return stopping;
+}
+
+/** Until somebody waits for a look, rings, or `until_ms`. */
+static void listen_until(struct watch *watch, int64_t until_ms)
+{
+    int64_t heard_ms = clock_monotonic_ms() + RING_MS;
+    for (;;) {
+        int64_t now_ms = clock_monotonic_ms(), left_ms = until_ms - now_ms;
+        bool hears = watch->db && now_ms >= heard_ms;
+        if (left_ms <= 0 || (hears && db_rang(watch->db)))
+            return;
+        if (!hears && watch->db && heard_ms - now_ms < left_ms)
+            left_ms = heard_ms - now_ms;
+        struct pollfd events[] = {{.fd = watch->wake, .events = POLLIN},
+                                  {.fd = hears ? db_doorbell(watch->db) : -1, .events = POLLIN}};
+        if (poll(events, COUNT_OF(events), (int)left_ms) > 0 && events[0].revents)
+            return;
+    }
+}
+
+static void *keep_looking(void *context)
+{
+    struct watch *watch = context;
+    for (;;) {
+        listen_until(watch, clock_monotonic_ms() + watch->settings.interval_ms);
+        if (is_stopping(watch))
+            return NULL;
+        look_for_them(watch);
+    }
+}
+
+/** Until the next tick. False when it is to stop. */
 static bool rest(struct watch *watch)
 {
     struct timespec until = thread_deadline(clock_monotonic_ms() + watch->settings.interval_ms);
@@ -104,17 +240,6 @@ static bool rest(struct watch *watch)
     bool goes_on = !watch->stopping;
     pthread_mutex_unlock(&watch->lock);
     return goes_on;
-}
-
-static void *keep_looking(void *context)
-{
-    struct watch *watch = context;
-    while (rest(watch)) {
-        struct err err;
-        err_init(&err);
-        look(watch, &err);
-    }
-    return NULL;
 }
 
 static void *keep_ticking(void *context)
@@ -131,6 +256,7 @@ static void end_threads(struct watch *watch, bool looks, bool ticks)
     watch->stopping = true;
     pthread_cond_broadcast(&watch->stop);
     pthread_mutex_unlock(&watch->lock);
+    wake(watch);
     if (looks)
         pthread_join(watch->looker, NULL);
     if (ticks)
@@ -139,7 +265,11 @@ static void end_threads(struct watch *watch, bool looks, bool ticks)
 
 static void watch_free(struct watch *watch)
 {
+    struct err err;
+    err_set(&err, UNAVAILABLE, NULL, "the server is going down");
+    tell(take_waiting(watch), UNAVAILABLE, &err);
     db_close(watch->db);
+    close(watch->wake);
     pthread_cond_destroy(&watch->stop);
     pthread_mutex_destroy(&watch->lock);
     free(watch);
@@ -165,7 +295,10 @@ enum status watch_start(struct database *database, const struct watch_settings *
     watch->settings = *settings;
     pthread_mutex_init(&watch->lock, NULL);
     thread_condition_init(&watch->stop);
-    enum status status = look(watch, err);
+    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum status status = watch->wake >= 0 ? look(watch, err)
+                                          : err_set(err, UNAVAILABLE, NULL,
+                                                    "cannot make an eventfd: %s", strerror(errno));
     if (status == OK)
         status = start_threads(watch, err);
     if (status != OK) {

@@ -7,6 +7,13 @@
  * limit, so that a connection on which nothing comes any more is noticed; after a failure the
  * connection is closed, and the next look opens another.
  *
+ * Whoever needs to know what was written until now, by whatever process, waits for a look that
+ * begins after now: watch_ask(). All who wait when a look begins share it. Where the engine has a
+ * doorbell (db_listen()), a look is made as soon as somebody has written.
+ *
+ * If a look finds the database older than what was known before (db_scopes_behind()), the watch
+ * lifts the generations over what was known, and says so in the log.
+ *
  * Opening one may take as long as the database's limits allow. What must come in time whatever the
  * database does is `tick`, so it has a thread of its own.
  *
@@ -15,11 +22,13 @@
 #ifndef OPENRISK_STORE_WATCH_H
 #define OPENRISK_STORE_WATCH_H
 
+#include "base/clock.h"
 #include "store/db.h"
 
 struct watch;
 
 struct watch_settings {
+    const struct clock *clock;
     unsigned interval_ms;        /* between looks, and between ticks */
     int limit_ms;                /* that a look may wait for an answer */
     void (*tick)(void *context); /* never waits for the database; or NULL */
@@ -43,7 +52,22 @@ struct watch_state {
 enum status watch_start(struct database *database, const struct watch_settings *settings,
                         struct watch **ret_watch, struct err *err) MUST_CHECK;
 void watch_state(struct watch *watch, struct watch_state *ret_state);
-/** Waits for the end of the look that is under way. NULL allowed. */
+
+/** Embedded by who asks; theirs again once `looked` is called. */
+struct watch_waiter {
+    /** Once, on the watch's thread, and not under a lock. UNAVAILABLE if the database did not
+     * answer. */
+    void (*looked)(struct watch_waiter *waiter, enum status status, const struct err *why);
+    struct watch_waiter *next; /* its own */
+};
+/**
+ * Wait for a look that begins from now on. False, and `looked` is not called, if the last one has
+ * failed: nobody waits for a database that is away.
+ */
+bool watch_ask(struct watch *watch, struct watch_waiter *waiter) MUST_CHECK;
+
+/** Waits for the end of the look that is under way; who still waits hears that it failed. NULL
+ * allowed. */
 void watch_stop(struct watch *watch);
 
 #endif

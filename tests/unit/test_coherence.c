@@ -23,6 +23,7 @@
 #include "store_fixture.h"
 
 enum { PATIENCE_MS = 20000, TTL_MS = 600000, VALUE_BYTES = 1000, CACHE_BYTES = 16 << 20 };
+static const struct clock system_clock;
 static const struct cache_terms terms = {.scopes = TOUCHES_RISKS, .ttl_ms = TTL_MS};
 
 /** A register with one risk, whose version tells its states apart. */
@@ -453,8 +454,9 @@ static void the_watch_finds_what_another_process_committed(void **state)
     struct watch *watch;
     struct err err;
     int64_t longest_ms = 0;
-    assert_int_equal(
-        caches_watch(&fixture->caches, fixture->store.database, NULL, NULL, &watch, &err), OK);
+    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &system_clock, NULL,
+                                  NULL, &watch, &err),
+                     OK);
     assert_true(generations_are_fresh(fixture->caches.generations, clock_monotonic_ms()));
     for (int round = 0; round < ROUNDS; round++) {
         read_again(fixture->early, 1);
@@ -539,8 +541,9 @@ static void the_watch_ends_waits_that_take_too_long(void **state)
     assert_int_equal(cache_enter(fixture->caches.responses, &key, &terms, now_ms, &patient.waiter,
                                  &value, &flight),
                      CACHE_WAITS);
-    assert_int_equal(
-        caches_watch(&fixture->caches, fixture->store.database, NULL, NULL, &watch, &err), OK);
+    assert_int_equal(caches_watch(&fixture->caches, fixture->store.database, &system_clock, NULL,
+                                  NULL, &watch, &err),
+                     OK);
     wait_for_landing(&patient);
     assert_int_equal(patient.status, BUSY);
     assert_true(clock_monotonic_ms() >= patient.waiter.deadline_ms);

@@ -19,6 +19,7 @@
 #include "store/watch.h"
 #include "store_fixture.h"
 
+static const struct clock system_clock;
 enum { PATIENCE_MS = 20000, INTERVAL_MS = 10, LIMIT_MS = 100 };
 
 /* SQLite, that goes away and comes back when a test says so. An engine has no context. */
@@ -116,8 +117,11 @@ static int setup(void **state)
 static enum status start(struct fixture *fixture)
 {
     struct err err;
-    struct watch_settings settings = {
-        .interval_ms = INTERVAL_MS, .limit_ms = LIMIT_MS, .tick = tick, .context = fixture};
+    struct watch_settings settings = {.clock = &system_clock,
+                                      .interval_ms = INTERVAL_MS,
+                                      .limit_ms = LIMIT_MS,
+                                      .tick = tick,
+                                      .context = fixture};
     return watch_start(fixture->database, &settings, &fixture->watch, &err);
 }
 
