@@ -1,8 +1,9 @@
 /**
- * The settings: one table, and how each kind of value is read and written.
+ * The settings: one table (settings_table.c), and how each kind of value is read and written
+ * (settings.c).
  *
  * Validation, `openrisk config`, the help texts and docs/configuration.md are made from this table.
- * To add a setting, add a member to `struct config` (config.h) and a row here.
+ * To add a setting, add a member to `struct config` (config.h) and a row there.
  */
 #ifndef OPENRISK_APP_SETTINGS_H
 #define OPENRISK_APP_SETTINGS_H
