@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "cache/redis_url.h"
 
 enum { FILE_LINE_MAX = 8192 };
 
@@ -141,8 +143,11 @@ static enum status apply(const struct setting *setting, const struct given *give
         *origin = arena_format(&config->arena, "default (%s)", app_env_names[env]);
     else
         *origin = "default";
-    if (setting->compute)
+    if (setting->compute) {
         setting_compute(setting, &config->values);
+        if (!*setting_format(setting, &config->values, &config->arena))
+            *origin = "not set";
+    }
     return text ? setting_parse(setting, text, setting->name, &config->arena, &config->values, err)
                 : OK;
 }
@@ -193,6 +198,37 @@ static enum status check_order(const struct given *given, struct loaded_config *
     return status;
 }
 
+/** What is said about Redis beside REDIS_HOST: of no use without it. */
+static const char *const redis_details[] = {"REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD",
+                                            "REDIS_DB"};
+
+/** Redis is described once, by REDIS_URL or by REDIS_HOST and the others, and with a cache. */
+static enum status check_redis(const struct given *given, struct loaded_config *config,
+                               struct err *err)
+{
+    const struct given *url = &given[index_of("REDIS_URL")], *host = &given[index_of("REDIS_HOST")],
+                       *user = &given[index_of("REDIS_USERNAME")],
+                       *cache = &given[index_of("CACHE_ENABLED")];
+    size_t items = err->count;
+    if (url->text && host->text)
+        err_add(err, host->where, "is given, but so is REDIS_URL (%s); give one", url->origin);
+    for (size_t i = 0; i < COUNT_OF(redis_details); i++) {
+        const struct given *detail = &given[index_of(redis_details[i])];
+        if (detail->text && url->text)
+            err_add(err, detail->where, "is given, but so is REDIS_URL (%s), where it belongs into",
+                    url->origin);
+        else if (detail->text && !host->text)
+            err_add(err, detail->where, "is of no use without REDIS_HOST");
+    }
+    if (user->text && host->text && !config->values.redis_password)
+        err_add(err, user->where, "is of no use without REDIS_PASSWORD");
+    if ((url->text || host->text) && !config->values.cache_enabled)
+        err_add(err, url->text ? url->where : host->where,
+                "is given, but CACHE_ENABLED=false (%s) says that nothing is cached; give one",
+                cache->origin);
+    return err->count == items ? OK : INVALID;
+}
+
 static enum status apply_all(const struct given *given, struct loaded_config *config,
                              struct err *err)
 {
@@ -203,6 +239,8 @@ static enum status apply_all(const struct given *given, struct loaded_config *co
     if (status != OK)
         return status;
     status = check_order(given, config, err);
+    if (check_redis(given, config, err) != OK)
+        status = INVALID;
     if (apply_port(&given[index_of("PORT")], &given[index_of("OPENRISK_LISTEN")], config, err) !=
         OK)
         status = INVALID;
@@ -232,6 +270,22 @@ enum status config_load(const struct config_sources *sources, struct loaded_conf
 void config_release(struct loaded_config *config)
 {
     arena_release(&config->arena);
+}
+
+bool config_redis(const struct config *config, struct arena *arena,
+                  struct redis_address *ret_address)
+{
+    if (config->redis_url) {
+        struct err ignored;
+        if (redis_url_parse(config->redis_url, arena, ret_address, &ignored) != OK)
+            abort(); /* it was checked when it was loaded */
+        return true;
+    }
+    if (config->redis_host)
+        *ret_address = (struct redis_address){config->redis_host, (int)config->redis_port,
+                                              config->redis_username, config->redis_password,
+                                              (int)config->redis_db};
+    return config->redis_host != NULL;
 }
 
 /* Printing. */

@@ -7,12 +7,16 @@
 #ifndef OPENRISK_APP_CONFIG_H
 #define OPENRISK_APP_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "app/settings.h"
 #include "base/arena.h"
 #include "base/status.h"
+#include "cache/redis.h"
+
+enum cache_consistency { CONSISTENCY_BOUNDED, CONSISTENCY_STRICT };
 
 /** The values. Sizes in bytes, times in milliseconds. Texts may be NULL where that is said. */
 struct config {
@@ -53,6 +57,14 @@ struct config {
     int64_t cache_ttl_trends;
     int64_t cache_wait_timeout;
     int64_t cache_db_grace; /* 0: none */
+    int cache_consistency;  /* enum cache_consistency */
+    const char *redis_url;  /* or NULL; for what follows, see config_redis() */
+    const char *redis_host; /* or NULL */
+    int64_t redis_port;
+    const char *redis_username; /* or NULL */
+    const char *redis_password; /* or NULL */
+    int64_t redis_db;
+    int64_t redis_timeout;
     int64_t login_burst;
     int64_t login_drain;
     int64_t shutdown_timeout;
@@ -78,6 +90,13 @@ struct loaded_config {
 enum status config_load(const struct config_sources *sources, struct loaded_config *ret_config,
                         struct err *err) MUST_CHECK;
 void config_release(struct loaded_config *config);
+
+/**
+ * Where Redis is, by REDIS_URL or REDIS_HOST and the others of a configuration that was loaded;
+ * texts go to `arena` or are those of `config`. False if there is no Redis.
+ */
+bool config_redis(const struct config *config, struct arena *arena,
+                  struct redis_address *ret_address);
 
 /** Each setting, its value and its origin, aligned. */
 void config_print(const struct loaded_config *config, FILE *out);

@@ -9,6 +9,7 @@
 #include "app/units.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "cache/redis_url.h"
 #include "domain/account.h"
 #include "http/http.h"
 #include "store/db.h"
@@ -89,9 +90,20 @@ static bool is_origin(const char *text)
     return false;
 }
 
+/** A name or an address, without a port or brackets. */
+static bool is_host(const char *text)
+{
+    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789-._";
+    struct in6_addr address;
+    return inet_pton(AF_INET6, text, &address) == 1 ||
+           (*text && text[strspn(text, characters)] == '\0');
+}
+
 static bool text_is_allowed(const struct setting *setting, const char *text, struct arena *arena)
 {
     struct err ignored;
+    struct redis_address redis;
     size_t length = text_length(text);
     bool fits =
         (int64_t)length >= setting->min && (!setting->max || (int64_t)length <= setting->max);
@@ -102,6 +114,10 @@ static bool text_is_allowed(const struct setting *setting, const char *text, str
         return is_address(text);
     case SETTING_DATABASE:
         return database_url_is_valid(text);
+    case SETTING_REDIS:
+        return redis_url_parse(text, arena, &redis, &ignored) == OK;
+    case SETTING_HOST:
+        return is_host(text);
     case SETTING_EMAIL:
         return account_email(arena, text) != NULL;
     case SETTING_URL:
@@ -145,6 +161,8 @@ static bool parse(const struct setting *setting, const char *text, struct arena 
     case SETTING_TEXT:
     case SETTING_ADDRESS:
     case SETTING_DATABASE:
+    case SETTING_REDIS:
+    case SETTING_HOST:
     case SETTING_EMAIL:
     case SETTING_URL:
     case SETTING_NETWORKS:
@@ -156,18 +174,28 @@ static bool parse(const struct setting *setting, const char *text, struct arena 
     abort();
 }
 
+/** A URL without its password. */
+static const char *shown(const struct setting *setting, const char *text, struct arena *arena)
+{
+    return setting->kind == SETTING_DATABASE ? database_shown_url(text, arena)
+           : setting->kind == SETTING_REDIS  ? redis_url_shown(text, arena)
+                                             : text;
+}
+
 enum status setting_parse(const struct setting *setting, const char *text, const char *where,
                           struct arena *arena, struct config *config, struct err *err)
 {
     if (parse(setting, text, arena, config))
         return OK;
-    const char *allowed = setting_allowed(setting, arena);
-    if (setting->kind == SETTING_DATABASE)
-        text = database_shown_url(text, arena);
-    if (setting->secret)
+    const char *allowed = setting_allowed(setting, arena), *value = shown(setting, text, arena);
+    struct redis_address redis;
+    struct err why;
+    if (setting->kind == SETTING_REDIS && redis_url_parse(text, arena, &redis, &why) != OK)
+        err_add(err, where, "is \"%.60s\": %s", value, why.items[0].message);
+    else if (setting->secret)
         err_add(err, where, "has a value that is not allowed; allowed: %s", allowed);
     else
-        err_add(err, where, "is \"%.100s\"; allowed: %s", text, allowed);
+        err_add(err, where, "is \"%.100s\"; allowed: %s", value, allowed);
     return INVALID;
 }
 
@@ -189,7 +217,7 @@ const char *setting_format(const struct setting *setting, const struct config *c
         return setting->names[*MEMBER_OF(int, setting, config)];
     case SETTING_COUNT:
         if (*MEMBER_OF(int64_t, setting, config) < setting->min)
-            return ""; /* a port that is not set */
+            return ""; /* one that is not set, such as a port */
         return arena_format(arena, "%" PRId64, *MEMBER_OF(int64_t, setting, config));
     case SETTING_DURATION:
     case SETTING_SIZE:
@@ -197,15 +225,15 @@ const char *setting_format(const struct setting *setting, const struct config *c
     case SETTING_TEXT:
     case SETTING_ADDRESS:
     case SETTING_DATABASE:
+    case SETTING_REDIS:
+    case SETTING_HOST:
     case SETTING_EMAIL:
     case SETTING_URL:
     case SETTING_NETWORKS:
         break;
     }
     const char *text = *MEMBER_OF(char *, setting, config);
-    if (setting->kind == SETTING_DATABASE)
-        return database_shown_url(text, arena);
-    return !text ? "" : setting->secret ? "***" : text;
+    return !text ? "" : setting->secret ? "***" : shown(setting, text, arena);
 }
 
 const char *setting_allowed(const struct setting *setting, struct arena *arena)
@@ -230,6 +258,10 @@ const char *setting_allowed(const struct setting *setting, struct arena *arena)
         return "an address and a port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080";
     case SETTING_DATABASE:
         return "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+    case SETTING_REDIS:
+        return "redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only HOST must be there";
+    case SETTING_HOST:
+        return "a name or an address, such as redis.example.org, 10.0.0.5 or ::1";
     case SETTING_EMAIL:
         return "an e-mail address";
     case SETTING_URL:

@@ -27,6 +27,8 @@ enum setting_kind {                   /* C type at `offset`; how it is written *
                     SETTING_SIZE,     /* int64_t bytes; 512KiB, 64MiB, 2GiB, or a number of bytes */
                     SETTING_ADDRESS,  /* const char *; 127.0.0.1:8080, [::1]:8080 */
                     SETTING_DATABASE, /* const char *; as store/db.h takes it */
+                    SETTING_REDIS,    /* const char *; as cache/redis_url.h takes it */
+                    SETTING_HOST,     /* const char *; redis.example.org, 10.0.0.5, ::1 */
                     SETTING_EMAIL,    /* const char * */
                     SETTING_URL,      /* const char *; https://risk.example.org, no path */
                     SETTING_NETWORKS, /* const char *; 127.0.0.1, 10.0.0.0/8 */

@@ -7,10 +7,12 @@
 #include "app/units.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/redis_url.h"
 #include "domain/account.h"
 
 /* By what they mean. */
 static const char *const flag_names[] = {"false", "true", NULL};
+static const char *const consistency_names[] = {"bounded", "strict", NULL};
 const char *const app_env_names[] = {"development", "staging", "production", NULL};
 
 static int64_t processors(void)
@@ -71,6 +73,17 @@ static int64_t default_pool_idle_time(const struct config *config)
 static int64_t default_pool_max_waiting(const struct config *config)
 {
     return 4 * (is_sqlite(config) ? pool_profiles[config->app_env].max : config->db_pool_max);
+}
+
+/* Without REDIS_HOST these are not set, so that what `openrisk config` prints can be read again. */
+static int64_t default_redis_port(const struct config *config)
+{
+    return config->redis_host ? REDIS_DEFAULT_PORT : -1;
+}
+
+static int64_t default_redis_db(const struct config *config)
+{
+    return config->redis_host ? 0 : -1;
 }
 
 #define AT(member) offsetof(struct config, member)
@@ -305,6 +318,52 @@ const struct setting settings[] = {
      .max = HOUR,
      .about = "While the database is away, how long what is in the cache is still given, marked as "
               "unverified; 0: not at all."},
+    {"CACHE_CONSISTENCY",
+     SETTING_CHOICE,
+     AT(cache_consistency),
+     {"bounded"},
+     .names = consistency_names,
+     .about = "With several servers: bounded: what another one has written is seen within a "
+              "second; strict: every answer is checked against the database first."},
+    {"REDIS_URL",
+     SETTING_REDIS,
+     AT(redis_url),
+     {NULL},
+     .max = 2000,
+     .about = "The Redis in which servers share cached answers; or give REDIS_HOST and what goes "
+              "with it. Printed without its password."},
+    {"REDIS_HOST",
+     SETTING_HOST,
+     AT(redis_host),
+     {NULL},
+     .max = 253,
+     .about = "Where Redis is, if REDIS_URL is not given."},
+    {"REDIS_PORT", SETTING_COUNT, AT(redis_port), .compute = default_redis_port, .computed = "6379",
+     .min = 1, .max = 65535, .about = "The port of REDIS_HOST."},
+    {"REDIS_USERNAME",
+     SETTING_TEXT,
+     AT(redis_username),
+     {NULL},
+     .min = 1,
+     .max = 256,
+     .about = "Who signs in at REDIS_HOST; if not set, Redis's default user."},
+    {"REDIS_PASSWORD",
+     SETTING_TEXT,
+     AT(redis_password),
+     {NULL},
+     .min = 1,
+     .max = 512,
+     .secret = true,
+     .about = "Their password."},
+    {"REDIS_DB", SETTING_COUNT, AT(redis_db), .compute = default_redis_db, .computed = "0",
+     .min = 0, .max = REDIS_DATABASE_MAX, .about = "The number of the database at REDIS_HOST."},
+    {"REDIS_TIMEOUT",
+     SETTING_DURATION,
+     AT(redis_timeout),
+     {"50ms"},
+     .min = 1,
+     .max = 10 * SECOND,
+     .about = "How long an answer of Redis is waited for."},
     {"LOGIN_BURST",
      SETTING_COUNT,
      AT(login_burst),

@@ -427,8 +427,9 @@ static void what_is_printed_can_be_read_again(void **state)
     (void)state;
     AUTO_ARENA struct arena arena;
     arena_init(&arena);
+    static const char *const redis[APP_ENVS] = {"", "REDIS_HOST=a\n", "REDIS_URL=redis://a\n"};
     for (int env = 0; env < APP_ENVS; env++) {
-        AUTO_FREE char *profile = mem_format("APP_ENV=%s\n", app_env_names[env]);
+        AUTO_FREE char *profile = mem_format("APP_ENV=%s\n%s", app_env_names[env], redis[env]);
         struct loaded_config config, again;
         load_well(profile, NULL, &config);
         AUTO_FREE char *text = mem_strdup("");
