@@ -22,13 +22,14 @@
 'use strict';
 
 const assert = require('node:assert');
-const { execFileSync, spawn, spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
 const { randomPort } = require('./port');
+const { childrenOf, isAlive, processOf, signal, unprivileged, waitFor, waitInPlace } = require('./process');
 
 const USER = 'openrisk';
 const START_LIMIT_MS = 60000;
@@ -52,59 +53,6 @@ function programPath(name) {
     const folder = PROGRAMS.find((one) => one !== '' && fs.existsSync(path.join(one, name)));
     assert.ok(folder, `there is no ${name}: run script/dependencies test`);
     return path.join(folder, name);
-}
-
-/** Those who may run PostgreSQL: {uid, gid, args}, the last for setpriv. */
-function unprivileged() {
-    if (process.getuid() !== 0) {
-        return { uid: process.getuid(), gid: process.getgid(), args: [] };
-    }
-    const idOf = (option) => Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
-    const [uid, gid] = [idOf('-u'), idOf('-g')];
-    return { uid, gid, args: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'] };
-}
-
-/** What the kernel says of a process: {state: 'S', parent}; of one that is not there, the state X. */
-function processOf(pid) {
-    try {
-        const [state, parent] = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-        return { state, parent: Number(parent) };
-    } catch {
-        return { state: 'X' };
-    }
-}
-
-/** One that has ended and that nobody has waited for is not. */
-function isAlive(pid) {
-    return !/[ZX]/.test(processOf(pid).state);
-}
-
-function childrenOf(parent) {
-    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => processOf(pid).parent === parent);
-}
-
-function signal(pid, name) {
-    try {
-        process.kill(pid, name);
-    } catch (error) {
-        assert.strictEqual(error.code, 'ESRCH', error);
-    }
-}
-
-/** Wait without letting anything else happen, for the exit of this process cannot wait otherwise. */
-function waitInPlace(condition, limitMs) {
-    const clock = new Int32Array(new SharedArrayBuffer(4));
-    for (const deadline = Date.now() + limitMs; !condition() && Date.now() < deadline;) {
-        Atomics.wait(clock, 0, 0, 5);
-    }
-    return condition();
-}
-
-async function waitFor(condition, what, limitMs) {
-    for (const deadline = Date.now() + limitMs; !condition();) {
-        assert.ok(Date.now() < deadline, `waited ${limitMs} ms in vain for ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-    }
 }
 
 /** The settings by which PostgreSQL's programs find a database: unlike arguments, nobody else sees them. */
