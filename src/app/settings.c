@@ -191,7 +191,7 @@ enum status setting_parse(const struct setting *setting, const char *text, const
     struct redis_address redis;
     struct err why;
     if (setting->kind == SETTING_REDIS && redis_url_parse(text, arena, &redis, &why) != OK)
-        err_add(err, where, "is \"%.60s\": %s", value, why.items[0].message);
+        err_add(err, where, "is \"%.60s\", which %s", value, why.items[0].message);
     else if (setting->secret)
         err_add(err, where, "has a value that is not allowed; allowed: %s", allowed);
     else

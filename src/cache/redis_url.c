@@ -92,7 +92,8 @@ enum status redis_url_parse(const char *url, struct arena *arena, struct redis_a
     struct redis_address address = {.port = REDIS_DEFAULT_PORT};
     if (strncasecmp(url, tls_scheme, strlen(tls_scheme)) == 0)
         return err_set(err, INVALID, field,
-                       "TLS to Redis is not supported; use redis:// over a private network or "
+                       "asks for TLS (rediss://), which is not supported; use redis:// over a "
+                       "private network or "
                        "through a tunnel such as stunnel");
     if (strncasecmp(url, scheme, strlen(scheme)) != 0)
         return err_set(err, INVALID, field, "must begin with redis://");

@@ -59,7 +59,7 @@ static void redis_is_described_once_and_wholly(void **state)
         {{"REDIS_HOST=a", "REDIS_USERNAME=u"}, "REDIS_USERNAME", "without REDIS_PASSWORD"},
         {{"REDIS_HOST=a", "CACHE_ENABLED=false"}, "REDIS_HOST", "CACHE_ENABLED=false"},
         {{"REDIS_URL=redis://a", "CACHE_ENABLED=false"}, "REDIS_URL", "CACHE_ENABLED=false"},
-        {{"REDIS_URL=rediss://a"}, "REDIS_URL", "TLS to Redis is not supported"},
+        {{"REDIS_URL=rediss://a"}, "REDIS_URL", "which asks for TLS (rediss://)"},
         {{"REDIS_URL=a:6379"}, "REDIS_URL", "redis://"},
         {{"REDIS_URL=redis://a/10000"}, "REDIS_URL", "9999"},
         {{"REDIS_HOST=a:6379"}, "REDIS_HOST", "is \"a:6379\"; allowed: a name or an address"},
