@@ -4,7 +4,9 @@
  * Closed, everything is asked, and failures in a row are counted. With too many of them it opens:
  * nothing is asked for a while, which doubles with each try that fails and differs by some chance,
  * so that the nodes do not all try at once. Then it is half open: one probe is made, and decides.
- * (Nygard, "Release It!", 2nd edition, section 5.2)
+ * That a probe is answered does not make the next wait short again, an answer to what is asked in
+ * earnest does: who answers probes alone is tried ever less often. At the start nothing is known,
+ * so it begins half open. (Nygard, "Release It!", 2nd edition, section 5.2)
  *
  * A pure state machine: the time (monotonic) is passed in. Not thread-safe.
  */
@@ -16,7 +18,7 @@
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 enum { BREAKER_STATES = 3 };
-extern const char *const breaker_state_names[]; /* "closed", "open", "half_open" */
+extern const char *const breaker_state_names[]; /* "closed", "open", "half_open"; NULL-terminated */
 
 struct breaker_settings {
     unsigned failures;          /* in a row, until it opens */
@@ -34,7 +36,8 @@ struct breaker {
     uint64_t random;
 };
 
-/** Closed. `seed` is any number; breakers with different ones wait differently. */
+/** Half open: the caller makes a probe. `seed` is any number; breakers with different ones wait
+ * differently. */
 void breaker_init(struct breaker *breaker, const struct breaker_settings *settings, uint64_t seed);
 /** What was asked was not answered. True if the state is another one now. */
 bool breaker_failed(struct breaker *breaker, int64_t now_ms);
