@@ -1,146 +1,173 @@
 #include "cache/redis_url.h"
 
 #include <arpa/inet.h>
-#include <stdbool.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
 
-static const char scheme[] = "redis://";
-static const char tls_scheme[] = "rediss:";
+static const char scheme[] = "redis://", tls_scheme[] = "rediss://";
+enum { HOST_MAX_LENGTH = 253 };
+
+/** Its words never repeat a part of the URL, as any may turn out to be the password. */
+static enum status refuse(struct err *err, const char *words)
+{
+    return err_set(err, INVALID, "REDIS_URL", "%s", words);
+}
 
 static int hex_digit(char c)
 {
     static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found ? (int)(found - digits) : -1;
+    const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+    return at ? (int)(at - digits) : -1;
 }
 
-/** A piece of the URL without % codes; NULL if one is broken, or there is no text then. */
-static char *decoded(const char *text, size_t length, struct arena *arena)
+/** In place. False for an incomplete %XX and for %00. */
+static bool decode(char *text)
 {
-    char *copy = arena_alloc(arena, length + 1);
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) {
-        copy[count] = text[i];
-        if (text[i] == '%') {
-            int high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < length ? hex_digit(text[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return NULL;
-            copy[count] = (char)(high << 4 | low);
-            i += 2;
-        }
-        count++;
+    char *end = text;
+    for (; *text; text++) {
+        if (*text == '%') {
+            int high = hex_digit(text[1]), low = high < 0 ? -1 : hex_digit(text[2]);
+            if (low < 0 || high + low == 0)
+                return false;
+            *end++ = (char)(high * 16 + low);
+            text += 2;
+        } else
+            *end++ = *text;
     }
-    copy[count] = '\0';
-    return count > 0 && text_is_utf8(copy, count) ? copy : NULL;
+    *end = '\0';
+    return true;
 }
 
-/** Digits and nothing else, in this range. */
-static bool is_number(const char *text, int64_t min, int64_t max, int *ret_number)
+/** Decimal digits and nothing else, from `min` to `max`. */
+static bool to_number(const char *text, int64_t min, int64_t max, int *ret_number)
 {
     int64_t number;
-    if (strlen(text) > 5 || text[strspn(text, "0123456789")] || !text_to_int(text, &number) ||
-        number < min || number > max)
+    if (*text == '-' || !text_to_int(text, &number) || number < min || number > max)
         return false;
     *ret_number = (int)number;
     return true;
 }
 
-/** "[USER]:PASSWORD" */
-static bool parse_user(const char *text, size_t length, struct arena *arena,
-                       struct redis_address *address)
+static bool is_ipv6(const char *text)
 {
-    const char *colon = memchr(text, ':', length);
-    if (!colon)
-        return false;
-    size_t user = (size_t)(colon - text);
-    address->user = user ? decoded(text, user, arena) : NULL;
-    address->password = decoded(colon + 1, length - user - 1, arena);
-    return (!user || address->user) && address->password;
+    struct in6_addr address;
+    return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-/** "HOST[:PORT]" */
-static bool parse_host(char *text, struct arena *arena, struct redis_address *address)
+static bool is_host(const char *text)
 {
-    char *end = text + strcspn(text, ":");
-    struct in6_addr ignored;
-    if (*text == '[') {
-        char *bracket = strchr(text, ']');
-        if (!bracket)
+    size_t length = strlen(text);
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.' && *c != '_')
             return false;
-        *bracket = '\0';
-        end = bracket + 1;
-        address->host = text + 1;
-        if (inet_pton(AF_INET6, address->host, &ignored) != 1 || (*end && *end != ':'))
-            return false;
-    } else {
-        address->host = decoded(text, (size_t)(end - text), arena);
-        if (!address->host || strpbrk(address->host, " /@[]?#\\") ||
-            text_has_control(address->host, false))
-            return false;
+    return length > 0 && length <= HOST_MAX_LENGTH;
+}
+
+static enum status parse_user(char *text, struct redis_address *address, struct err *err)
+{
+    char *password = strchr(text, ':');
+    if (!password)
+        return refuse(err, "needs a password before the '@': redis://USER:PASSWORD@HOST, "
+                           "or redis://:PASSWORD@HOST for the default user");
+    *password++ = '\0';
+    if (!*password)
+        return refuse(err, "has an empty password before the '@'; without a password, write "
+                           "redis://HOST");
+    if (!decode(text) || !decode(password))
+        return refuse(err, "has a '%' in the user or the password that does not begin a "
+                           "percent-encoded character; '%' itself is written %25");
+    address->user = *text ? text : NULL;
+    address->password = password;
+    return OK;
+}
+
+static enum status parse_place(char *text, struct redis_address *address, struct err *err)
+{
+    char *port = strchr(text, ':');
+    bool in_brackets = *text == '[';
+    if (in_brackets) {
+        char *end = strchr(text++, ']');
+        if (!end || (end[1] != '\0' && end[1] != ':'))
+            return refuse(err, "has an IPv6 address whose ']' is missing or misplaced");
+        port = end[1] ? end + 1 : NULL;
+        *end = '\0';
     }
-    return !*end || is_number(end + 1, 1, 65535, &address->port);
+    if (port)
+        *port++ = '\0';
+    if (in_brackets ? !is_ipv6(text) : !is_host(text))
+        return refuse(err, in_brackets ? "has no IPv6 address between the brackets"
+                                       : "needs the name or the address of a host; IPv6 addresses "
+                                         "stand in brackets");
+    if (port && !to_number(port, 1, 65535, &address->port))
+        return refuse(err, "has a port that is not a number from 1 to 65535; if this is in the "
+                           "password, percent-encode '@' (%40), ':' (%3A) and '/' (%2F) there");
+    address->host = text;
+    return OK;
 }
 
 enum status redis_url_parse(const char *url, struct arena *arena, struct redis_address *ret_address,
                             struct err *err)
 {
-    static const char field[] = "REDIS_URL";
-    struct redis_address address = {.port = REDIS_DEFAULT_PORT};
     if (strncasecmp(url, tls_scheme, strlen(tls_scheme)) == 0)
-        return err_set(err, INVALID, field,
-                       "asks for TLS (rediss://), which is not supported; use redis:// over a "
-                       "private network or "
-                       "through a tunnel such as stunnel");
+        return refuse(err,
+                      "asks for TLS (rediss://), which OpenRisk does not speak with Redis; use "
+                      "redis:// within a private network, or through a tunnel");
     if (strncasecmp(url, scheme, strlen(scheme)) != 0)
-        return err_set(err, INVALID, field, "must begin with redis://");
-    char *authority = arena_strdup(arena, url + strlen(scheme));
-    if (strpbrk(authority, "?#"))
-        return err_set(err, INVALID, field, "has no parameters; write ? as %%3F and # as %%23");
-    char *slash = strchr(authority, '/');
-    if (slash)
-        *slash = '\0';
-    if (slash && slash[1] && !is_number(slash + 1, 0, REDIS_DATABASE_MAX, &address.database))
-        return err_set(err, INVALID, field,
-                       "may have a number of a database, 0 to %d, behind its /; in a password "
-                       "write / as %%2F",
-                       REDIS_DATABASE_MAX);
-    char *at = strrchr(authority, '@');
-    if (at && !parse_user(authority, (size_t)(at - authority), arena, &address))
-        return err_set(err, INVALID, field, "must have USER:PASSWORD or :PASSWORD before its @");
-    if (!parse_host(at ? at + 1 : authority, arena, &address))
-        return err_set(err, INVALID, field, "must name HOST or HOST:PORT, port 1 to 65535");
+        return refuse(err, "must begin with redis://");
+    char *text = arena_strdup(arena, url + strlen(scheme));
+    if (strpbrk(text, "?#"))
+        return refuse(err, "has a '?' or '#'; there are no parameters, and in a password they are "
+                           "percent-encoded: %3F, %23");
+    struct redis_address address = {.port = REDIS_DEFAULT_PORT};
+    char *database = strchr(text, '/');
+    if (database)
+        *database++ = '\0';
+    char *at = strrchr(text, '@');
+    if (at)
+        *at = '\0';
+    enum status status = parse_place(at ? at + 1 : text, &address, err);
+    if (status == OK && at)
+        status = parse_user(text, &address, err);
+    if (status != OK)
+        return status;
+    if (database && *database && !to_number(database, 0, REDIS_DATABASE_MAX, &address.database))
+        return refuse(err, "has a database after the '/' that is not a number from 0 to 9999; in a "
+                           "password, '/' is percent-encoded: %2F");
     *ret_address = address;
     return OK;
 }
 
-/*
- * Whoever wrote the URL may have left special characters in the password as they are. So all that
- * may be part of one is hidden: what stands before the last '@', but for a user before a ':', what
- * stands for a port and is none, parameters, and what is no URL at all.
- */
+/** For a terminal or a log. */
+static char *printable(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return text;
+}
+
+/** Where the user begins. */
+static const char *after_scheme(const char *url)
+{
+    if (strncasecmp(url, scheme, strlen(scheme)) == 0)
+        return url + strlen(scheme);
+    return strncasecmp(url, tls_scheme, strlen(tls_scheme)) == 0 ? url + strlen(tls_scheme) : url;
+}
+
 char *redis_url_shown(const char *url, struct arena *arena)
 {
-    size_t begin = strcspn(url, ":=@");
-    const char *authority = url + begin;
-    if (strncmp(authority, "://", strlen("://")) != 0) {
-        return url[begin] ? arena_format(arena, "%.*s***", (int)begin + 1, url)
-                          : arena_strdup(arena, url);
-    }
-    authority += strlen("://");
-    const char *at = strrchr(authority, '@'), *host = at ? at + 1 : authority;
-    const char *colon = authority + strcspn(authority, ":");
-    const char *hidden = !at ? host : colon < at ? colon + 1 : authority; /* from here to the '@' */
-    const char *port = host + (*host == '[' ? strcspn(host, "]") : 0);
-    port += strcspn(port, ":/?#");
-    port += *port == ':';
-    const char *path = port + strspn(port, "0123456789");
-    const char *end = path + (*path == '/');
-    if (*path == '/')
-        end += strspn(end, "0123456789");
-    return arena_format(arena, "%.*s%s%.*s%s", (int)(hidden - url), url, at ? "***@" : "",
-                        (int)(end - host), host, *end ? "***" : "");
+    struct redis_address address;
+    struct err err;
+    bool parses = redis_url_parse(url, arena, &address, &err) == OK;
+    const char *at = strrchr(url, '@'), *hidden = after_scheme(url);
+    if (parses && !at)
+        return printable(arena_strdup(arena, url));
+    /* Of one that does not parse, all before the last '@' may be the password; and without an '@'
+     * all of it, if somebody forgot the host. */
+    if (parses)
+        hidden = strchr(hidden, ':') + 1;
+    return printable(arena_format(arena, "%.*s***%s", (int)(hidden - url), url, at ? at : ""));
 }
