@@ -36,6 +36,7 @@ const LIBRARIES = {
     'utf8proc.h': 'base',
     'libpq-fe.h': 'store',
     'zlib.h': 'api',
+    'hiredis/hiredis.h': 'cache',
 };
 
 /** Functions without a bound, with hidden state, or that start a shell; and what to use instead. */
