@@ -13,7 +13,7 @@ const { cli, ROOT, startServer } = require('./http/lib');
 const { operationsOf } = require('./http/register');
 
 /** Pages for users and operators: what they name must be there. */
-const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md'];
+const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md'];
 /** For which no setting of the program stands. */
 const OTHER_NAMES = ['OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET'];
 
@@ -174,7 +174,7 @@ test('every setting that a guide names exists', async () => {
     const faults = [];
     for (const page of GUIDES) {
         for (const code of codeOf(read(page))) {
-            for (const [name] of code.matchAll(/\b(?:OPENRISK|HTTP|DB|LOGIN|IMPORT|INITIAL|LOG|SHUTDOWN|DATABASE|APP|CACHE)_[A-Z_]+\b/g)) {
+            for (const [name] of code.matchAll(/\b(?:OPENRISK|HTTP|DB|LOGIN|IMPORT|INITIAL|LOG|SHUTDOWN|DATABASE|APP|CACHE|REDIS)_[A-Z_]+\b/g)) {
                 if (!names.includes(name) && !OTHER_NAMES.includes(name)) {
                     faults.push(`${page}: there is no setting ${name}`);
                 }
