@@ -7,22 +7,37 @@
 #include "api/internal.h"
 #include "service/account_service.h"
 
-const char *access_cookie_name(const struct api *api)
+/* By whether the server is reached by https (RFC 6265bis, section 4.1.3). */
+static const char *const cookie_names[][2] = {
+    [COOKIE_SESSION] = {"openrisk_session", "__Host-openrisk_session"},
+    [COOKIE_CONSISTENCY] = {"openrisk_consistency", "__Host-openrisk_consistency"},
+};
+/* A consistency token matters no longer than a node may answer without having read the generations:
+ * the longest CACHE_DB_GRACE. */
+static const int cookie_seconds[] = {
+    [COOKIE_SESSION] = SESSION_MS / 1000, [COOKIE_CONSISTENCY] = 3600};
+
+static bool is_secure(const struct api *api)
 {
     const char *url = api->settings.public_url;
-    bool https = url && strncmp(url, "https://", 8) == 0;
-    return https ? "__Host-openrisk_session" : "openrisk_session";
+    return url && strncmp(url, "https://", 8) == 0;
 }
 
-void access_set_cookie(struct call *call, const char *token)
+const char *access_cookie(const struct api *api, struct http_request *request,
+                          enum access_cookie cookie)
 {
-    const char *name = access_cookie_name(call->api);
-    bool secure = strncmp(name, "__Host-", 7) == 0;
-    int64_t seconds = token ? SESSION_MS / 1000 : 0;
-    http_add_header(call->request, "Set-Cookie",
-                    arena_format(http_arena(call->request),
-                                 "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s", name,
-                                 token ? token : "", (long long)seconds, secure ? "; Secure" : ""));
+    return http_cookie(request, cookie_names[cookie][is_secure(api)]);
+}
+
+void access_set_cookie(const struct api *api, struct http_request *request,
+                       enum access_cookie cookie, const char *value)
+{
+    bool secure = is_secure(api);
+    http_add_header(request, "Set-Cookie",
+                    arena_format(http_arena(request),
+                                 "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s",
+                                 cookie_names[cookie][secure], value ? value : "",
+                                 value ? cookie_seconds[cookie] : 0, secure ? "; Secure" : ""));
 }
 
 enum status access_find_token(struct passage *passage, struct err *err)
@@ -35,7 +50,7 @@ enum status access_find_token(struct passage *passage, struct err *err)
         passage->token = header + 7;
         return OK;
     }
-    passage->token = http_cookie(passage->request, access_cookie_name(passage->api));
+    passage->token = access_cookie(passage->api, passage->request, COOKIE_SESSION);
     if (passage->token && !*passage->token)
         passage->token = NULL;
     passage->by_cookie = passage->token != NULL;

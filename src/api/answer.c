@@ -43,6 +43,7 @@ struct form {
 struct answer {
     struct cache_value value; /* first */
     int http_status;
+    int64_t version;
     struct form identity;
     struct form gzip; /* `bytes` NULL: not worth it */
 };
@@ -56,6 +57,7 @@ static const char *content_type_of(const struct answer *answer)
 
 static const struct http_param way_headers[][2] = {
     [WAY_HIT] = {{"X-Cache", "HIT"}, {"Cache-Status", "openrisk; hit"}},
+    [WAY_SECOND] = {{"X-Cache", "HIT"}, {"Cache-Status", "openrisk; hit; detail=second-level"}},
     [WAY_UNVERIFIED] = {{"X-Cache", "HIT"}, {"Cache-Status", "openrisk; hit; detail=unverified"}},
     [WAY_STORED] = {{"X-Cache", "MISS"}, {"Cache-Status", "openrisk; fwd=miss; stored"}},
     [WAY_COLLAPSED] = {{"X-Cache", "MISS"}, {"Cache-Status", "openrisk; fwd=miss; collapsed"}},
@@ -160,19 +162,19 @@ static void free_answer(struct cache_value *value)
     free(answer);
 }
 
-struct answer *answer_new(int http_status, const char *body, size_t length, int64_t version,
-                          bool compress)
+/** `bodies` are the answer's then; the compressed one may be NULL. */
+static struct answer *make(int http_status, int64_t version, struct shared_bytes *bodies[2])
 {
     struct answer *answer = mem_zalloc(1, sizeof *answer);
     struct form *identity = &answer->identity, *gzip = &answer->gzip;
     answer->http_status = http_status;
-    identity->bytes = bytes_new(body, length);
-    if (compress && length >= COMPRESS_MIN_BYTES)
-        gzip->bytes = compressed(body, length);
+    answer->version = version;
+    identity->bytes = bodies[0];
+    gzip->bytes = bodies[1];
     gzip->encoding = "gzip";
     if (http_status == 200) {
         char digest[17];
-        token_digest(body, length, digest);
+        token_digest(identity->bytes->data, identity->bytes->length, digest);
         snprintf(identity->tag, TAG_SIZE, "\"%" PRId64 ".%s\"", version, digest);
         snprintf(gzip->tag, TAG_SIZE, "\"%" PRId64 ".%s.gz\"", version, digest);
     }
@@ -183,6 +185,55 @@ struct answer *answer_new(int http_status, const char *body, size_t length, int6
     cache_value_init(&answer->value, bytes, free_answer);
     return answer;
 }
+
+struct answer *answer_new(int http_status, const char *body, size_t length, int64_t version,
+                          bool compress)
+{
+    bool compresses = compress && length >= COMPRESS_MIN_BYTES;
+    struct shared_bytes *bodies[] = {bytes_new(body, length),
+                                     compresses ? compressed(body, length) : NULL};
+    return make(http_status, version, bodies);
+}
+
+/* For a second level */
+
+/** What is before the bodies; who changes it makes another program, which reads no older values. */
+struct packed {
+    int64_t version, http_status;
+    uint32_t lengths[2]; /* of the body, and of the compressed one; 0: none */
+};
+
+static void pack(const struct cache_value *value, struct buf *out)
+{
+    const struct answer *answer = (const struct answer *)value;
+    const struct shared_bytes *body = answer->identity.bytes, *small = answer->gzip.bytes;
+    struct packed packed = {.version = answer->version, .http_status = answer->http_status};
+    packed.lengths[0] = (uint32_t)body->length;
+    packed.lengths[1] = small ? (uint32_t)small->length : 0;
+    buf_put(out, &packed, sizeof packed);
+    buf_put(out, body->data, body->length);
+    if (small)
+        buf_put(out, small->data, small->length);
+}
+
+static struct cache_value *unpack(const char *bytes, size_t length)
+{
+    struct packed packed;
+    if (length < sizeof packed)
+        return NULL;
+    memcpy(&packed, bytes, sizeof packed);
+    size_t rest = length - sizeof packed;
+    if ((packed.http_status != 200 && packed.http_status != 404) || packed.lengths[0] > rest ||
+        packed.lengths[1] != rest - packed.lengths[0])
+        return NULL;
+    const char *body = bytes + sizeof packed, *small = body + packed.lengths[0];
+    struct shared_bytes *bodies[] = {bytes_new(body, packed.lengths[0]),
+                                     packed.lengths[1] > 0 ? bytes_new(small, packed.lengths[1])
+                                                           : NULL};
+    return answer_value(make(packed.http_status, packed.version, bodies));
+}
+
+const struct second_codec answer_codec = {.pack = pack, .unpack = unpack};
 
 struct answer *answer_of(struct cache_value *value)
 {

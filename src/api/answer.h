@@ -23,11 +23,22 @@ struct answer *answer_of(struct cache_value *value);
 struct cache_value *answer_value(struct answer *answer);
 void answer_unref(struct answer *answer); /* NULL allowed */
 
+/** To and from bytes, for a second level (cache/second.h). */
+extern const struct second_codec answer_codec;
+
 /**
  * How the cache took part, as Cache-Status and X-Cache tell it. Unverified: while the database was
  * away.
  */
-enum answer_way { WAY_HIT, WAY_UNVERIFIED, WAY_STORED, WAY_COLLAPSED, WAY_MISS, WAY_BYPASS };
+enum answer_way {
+    WAY_HIT,
+    WAY_SECOND, /* of the second level */
+    WAY_UNVERIFIED,
+    WAY_STORED,
+    WAY_COLLAPSED,
+    WAY_MISS,
+    WAY_BYPASS
+};
 
 /**
  * Reply with it: with `send` http_reply or http_reply_later; hits are shared where they can be.

@@ -18,6 +18,8 @@ struct api *api_new(const struct api_settings *settings)
     api->login_by_address = throttle_new(settings->login_burst * ADDRESS_FACTOR,
                                          settings->login_drain_ms / ADDRESS_FACTOR + 1);
     fingerprint_key_new(api->fingerprint_key);
+    AUTO_FREE char *purpose = mem_format("consistency token %s", settings->epoch);
+    api->consistency_key = seal_key_for(settings->token_key, purpose);
     return api;
 }
 
@@ -34,6 +36,15 @@ void api_free(struct api *api)
 void api_set_draining(struct api *api)
 {
     atomic_store(&api->draining, true);
+}
+
+bool api_is_without_second(const struct api *api)
+{
+    struct second_statistics now;
+    if (!api->settings.second)
+        return false;
+    second_statistics(api->settings.second, &now);
+    return now.redis.state != BREAKER_CLOSED;
 }
 
 static void reply_ops(struct http_request *request, int status, const char *text)
@@ -73,6 +84,8 @@ static void reply_ready(struct api *api, struct http_request *request)
         reply_ops(request, 503, "not ready: going down\n");
     else if (!database.is_up)
         reply_ops(request, 503, "not ready: the database does not answer\n");
+    else if (api_is_without_second(api))
+        reply_ops(request, 200, "ready, degraded: Redis does not answer\n");
     else
         reply_ops(request, 200, "ready\n");
 }

@@ -10,6 +10,7 @@
 #include "auth/token.h"
 #include "base/clock.h"
 #include "cache/cache.h"
+#include "cache/second.h"
 #include "http/http.h"
 #include "store/pool.h"
 #include "store/watch.h"
@@ -34,6 +35,9 @@ struct api_settings {
     struct cache *responses; /* answers; NULL: nothing is cached, and then … */
     struct cache *sessions;  /* … these are NULL too */
     struct generations *generations;
+    bool is_strict;              /* each request needs a look at the generations of its own time */
+    struct second_level *second; /* of `responses`; or NULL */
+    const char *epoch;           /* of the database */
     unsigned ttl_ms[TTLS];
     unsigned wait_timeout_ms;    /* waiting for somebody else's load */
     unsigned acquire_timeout_ms; /* waiting for a worker */

@@ -41,7 +41,7 @@ static void put_session(struct call *call, const struct new_session *session, bo
     struct json_writer *out = call->question.out;
     json_open_object(out, NULL);
     if (from_browser)
-        access_set_cookie(call, session->token);
+        access_set_cookie(call->api, call->request, COOKIE_SESSION, session->token);
     else
         json_put_string(out, "token", session->token);
     json_put_int(out, "expires_in", (session->expires_at - call->question.service->now_ms) / 1000);
@@ -91,7 +91,7 @@ enum status auth_logout(struct call *call, struct err *err)
     call->question.service->action = "logout";
     enum status status = account_service_logout(call->question.service, err);
     if (status == OK && call->caller->by_cookie)
-        access_set_cookie(call, NULL);
+        access_set_cookie(call->api, call->request, COOKIE_SESSION, NULL);
     return status;
 }
 

@@ -15,7 +15,7 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
     struct cache_statistics now = {0};
     if (cache)
         cache_statistics(cache, &now);
-    uint64_t misses = now.loads + now.coalesced, asked = now.hits + misses;
+    uint64_t misses = now.loads + now.second_hits + now.coalesced, asked = now.hits + misses;
     json_open_object(out, name);
     json_put_int(out, "entries", (int64_t)now.entries);
     json_put_int(out, "bytes", (int64_t)now.bytes);
@@ -28,6 +28,7 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
         json_put_hundredths(out, "hit_rate", (int64_t)(100 * now.hits / asked));
     else
         json_put_null(out, "hit_rate");
+    json_put_int(out, "second_hits", (int64_t)now.second_hits);
     json_put_int(out, "loads", (int64_t)now.loads);
     json_put_int(out, "load_failures", (int64_t)now.load_failures);
     json_put_int(out, "repeats", (int64_t)now.repeats);
@@ -43,6 +44,37 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
     json_close_object(out);
     json_put_int(out, "loading", now.flights);
     json_put_int(out, "waiting", now.waiting);
+    json_close_object(out);
+}
+
+/** null: none is configured. */
+static void put_second(struct json_writer *out, struct second_level *second)
+{
+    struct second_statistics now;
+    if (!second) {
+        json_put_null(out, "second_level");
+        return;
+    }
+    second_statistics(second, &now);
+    const struct redis_statistics *redis = &now.redis;
+    json_open_object(out, "second_level");
+    json_put_string(out, "breaker", breaker_state_names[redis->state]);
+    json_put_int(out, "for_ms", clock_monotonic_ms() - redis->since_ms);
+    json_put_string(out, "trouble", redis->trouble);
+    json_put_int(out, "hits", (int64_t)now.hits);
+    json_put_int(out, "misses", (int64_t)now.misses);
+    json_put_int(out, "refused", (int64_t)now.refused);
+    json_put_int(out, "expired", (int64_t)now.expired);
+    json_put_int(out, "not_asked", (int64_t)redis->refused);
+    json_put_int(out, "timeouts", (int64_t)redis->get_timeouts);
+    json_put_int(out, "errors", (int64_t)redis->get_errors);
+    json_put_int(out, "stores", (int64_t)redis->sets);
+    json_put_int(out, "store_errors", (int64_t)redis->set_errors);
+    json_put_int(out, "dropped", (int64_t)redis->dropped);
+    json_put_int(out, "too_large", (int64_t)now.too_large);
+    json_put_int(out, "opened", (int64_t)redis->opened);
+    json_put_int(out, "reading", redis->reading);
+    json_put_int(out, "writing", redis->writing);
     json_close_object(out);
 }
 
@@ -66,6 +98,7 @@ enum status cache_get_state(struct call *call, struct err *err)
         json_put_null(out, "age_ms");
     put_part(out, "responses", settings->responses);
     put_part(out, "sessions", settings->sessions);
+    put_second(out, settings->second);
     json_close_object(out);
     return OK;
 }

@@ -8,10 +8,12 @@
  *   event loop            the answer goes out;
  *                done     the log line, and everything is freed
  */
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "api/answer.h"
+#include "api/consistency.h"
 #include "api/internal.h"
 #include "api/problem.h"
 #include "api/reading.h"
@@ -79,6 +81,24 @@ static bool find_route(struct passage *passage)
     return passage->match.route != NULL;
 }
 
+/** Who brings a token for a route that wants one; by what is known here, or not yet. */
+static enum status identify(struct passage *passage, struct err *err)
+{
+    const struct api *api = passage->api;
+    if (passage->match.route->lane != LANE_LOOP) {
+        enum status status = consistency_read(passage, err);
+        if (status != OK)
+            return status;
+    }
+    if (!passage->needs_look)
+        passage->session = session_find(api, passage->token, passage->now_ms);
+    if (passage->session)
+        passage->user_id = passage->session->caller.user_id;
+    else if (!token_is_genuine(api->settings.token_key, passage->token))
+        return err_set(err, UNAUTHENTICATED, NULL, "this token is unknown, expired or revoked");
+    return OK;
+}
+
 static void begin(void *context, struct http_request *request)
 {
     struct api *api = context;
@@ -97,19 +117,12 @@ static void begin(void *context, struct http_request *request)
     enum status status = access_find_token(passage, &err);
     if (status == OK && route->who != WHO_PUBLIC) {
         struct caller nobody = {0};
-        if (!passage->token)
-            status = account_may(&nobody, route->who, false, &err);
-        else
-            passage->session = session_find(api, passage->token, passage->now_ms);
-        if (passage->session)
-            passage->user_id = passage->session->caller.user_id;
-        else if (passage->token && !token_is_genuine(api->settings.token_key, passage->token))
-            status =
-                err_set(&err, UNAUTHENTICATED, NULL, "this token is unknown, expired or revoked");
+        status = passage->token ? identify(passage, &err)
+                                : account_may(&nobody, route->who, false, &err);
     }
     if (status != OK)
         passage_reply_error(passage, status, &err, http_reply);
-    else if (!route->read || !reading_begin(passage))
+    else if (passage->needs_look || !route->read || !reading_begin(passage))
         http_expect_body(request, body_limit(api, route));
 }
 
@@ -194,9 +207,11 @@ static void run_act(struct passage *passage, struct db *db, enum status status,
 
     struct err err;
     err_init(&err);
+    db_take_bumped(db, (int64_t[SCOPES]){0}); /* of whoever had the connection before */
     status = access_check(passage, &service, &caller, &err);
     if (status == OK)
         status = answer(passage, &call, &err);
+    consistency_tell(passage, db);
     if (db_in_transaction(db))
         db_rollback(db);
     if (status != OK || call.status >= 400)
@@ -273,6 +288,36 @@ static void run_on_loop(struct passage *passage)
     http_reply(passage->request, &reply);
 }
 
+/** Suspended. */
+static void go_on(struct passage *passage)
+{
+    if (!passage->match.route->read || !reading_enter(passage))
+        passage_submit(passage);
+}
+
+/** The generations have been read since it came. On the watch's thread. */
+static void looked(struct watch_waiter *waiter, enum status status, const struct err *why)
+{
+    struct passage *passage = (struct passage *)((char *)waiter - offsetof(struct passage, look));
+    if (status != OK) {
+        passage_reply_error(passage, status, why, http_reply_later);
+        return;
+    }
+    passage->session = session_find(passage->api, passage->token, passage->now_ms);
+    passage->user_id = passage->session ? passage->session->caller.user_id : NULL;
+    go_on(passage);
+}
+
+static void look_first(struct passage *passage)
+{
+    struct err err;
+    passage->look.looked = looked;
+    if (watch_ask(passage->api->settings.watch, &passage->look))
+        return;
+    err_set(&err, UNAVAILABLE, NULL, "the database does not answer");
+    looked(&passage->look, UNAVAILABLE, &err);
+}
+
 static void handle(void *context, struct http_request *request)
 {
     (void)context;
@@ -292,8 +337,10 @@ static void handle(void *context, struct http_request *request)
     }
     passage->job.run = run;
     http_suspend(request);
-    if (!route->read || !reading_enter(passage))
-        passage_submit(passage);
+    if (passage->needs_look)
+        look_first(passage);
+    else
+        go_on(passage);
 }
 
 static void done(void *context, struct http_request *request)

@@ -10,6 +10,7 @@
 #include "api/route.h"
 #include "api/session.h"
 #include "auth/fingerprint.h"
+#include "auth/seal.h"
 #include "auth/throttle.h"
 #include "cache/cache.h"
 
@@ -20,6 +21,7 @@ struct api {
     struct throttle *login_by_address;
     atomic_bool draining;
     uint8_t fingerprint_key[FINGERPRINT_KEY_BYTES];
+    struct seal_key consistency_key;
 };
 
 enum { ANSWER_MAX_BYTES = 64 << 20 };
@@ -43,8 +45,11 @@ struct passage {
     int64_t now_ms;    /* wall clock, when it came */
     const char *token; /* from Authorization or the cookie; NULL */
     bool by_cookie;
-    struct session *session; /* who asks, if it is known: a reference until the end; NULL */
-    bool notes_use;          /* it has claimed to note the session's use */
+    bool needs_look;          /* at the generations, from when it came; see consistency.h */
+    struct watch_waiter look; /* for that */
+    int64_t bumped[SCOPES];   /* the token it brought; later, the one it is given */
+    struct session *session;  /* who asks, if it is known: a reference until the end; NULL */
+    bool notes_use;           /* it has claimed to note the session's use */
     /* of routes that read */
     const struct asked *asked;           /* NULL until it has been understood */
     bool is_admitted;                    /* the event loop knows who asks, and they may */
@@ -70,6 +75,9 @@ void passage_submit(struct passage *passage);
 void passage_begin_count(struct passage *passage, struct db *db);
 void passage_count_statements(struct passage *passage, struct db *db);
 
+/** There is to be a second level, and it does not answer: slower, but nothing is wrong. */
+bool api_is_without_second(const struct api *api);
+
 /* Parts of dispatch.c, in their own files. */
 
 /** Take the token from the request; UNAUTHENTICATED if there is a header that is none. */
@@ -88,9 +96,12 @@ enum status access_check_origin(struct api *api, struct http_request *request,
  * after it was claimed (session_claim_note()).
  */
 void access_note_use(const struct service *service, struct session *session);
-/** The session cookie: its name, and the header that sets or clears it (`token` NULL). */
-const char *access_cookie_name(const struct api *api);
-void access_set_cookie(struct call *call, const char *token);
+enum access_cookie { COOKIE_SESSION, COOKIE_CONSISTENCY };
+/** The value that the request brings, or NULL; and the header that sets or clears it (NULL). */
+const char *access_cookie(const struct api *api, struct http_request *request,
+                          enum access_cookie cookie);
+void access_set_cookie(const struct api *api, struct http_request *request,
+                       enum access_cookie cookie, const char *value);
 
 /** Query parameters, as the route declares them: fills `list` and `params` of the question. */
 enum status input_parameters(const struct route *route, struct http_params given,

@@ -93,7 +93,8 @@ static void put_field(struct json_writer *out, const struct field *field)
     json_close_object(out);
 }
 
-/** "string", "string?" (or null), "any", the name of a schema, or "[" and one of these: an array.
+/** "string", "string?" (or null), "any", the name of a schema (or with "?"), or "[" and one of
+ * these: an array.
  */
 static void put_type(struct json_writer *out, const char *name, const char *type)
 {
@@ -102,6 +103,17 @@ static void put_type(struct json_writer *out, const char *name, const char *type
         json_open_object(out, name);
         json_put_string(out, "type", "array");
         put_type(out, "items", type + 1);
+        json_close_object(out);
+    } else if (*type >= 'A' && *type <= 'Z' && optional) {
+        char bare[32];
+        snprintf(bare, sizeof bare, "%.*s", (int)strlen(type) - 1, type);
+        json_open_object(out, name);
+        json_open_array(out, "anyOf");
+        put_ref(out, NULL, bare);
+        json_open_object(out, NULL);
+        json_put_string(out, "type", "null");
+        json_close_object(out);
+        json_close_array(out);
         json_close_object(out);
     } else if (*type >= 'A' && *type <= 'Z') {
         put_ref(out, name, type);

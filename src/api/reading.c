@@ -68,6 +68,12 @@ static struct cache_terms terms_of(const struct passage *passage)
                                 .ttl_ms = passage->api->settings.ttl_ms[policy->ttl]};
 }
 
+/** Who leads a flight and asks the second level. */
+struct leader {
+    struct cache_inquiry inquiry; /* first */
+    struct passage *passage;
+};
+
 static struct passage *passage_of(struct cache_waiter *waiter)
 {
     return (struct passage *)((char *)waiter - offsetof(struct passage, waiter));
@@ -108,7 +114,8 @@ static bool let_in(struct passage *passage, const struct session *session,
 static bool reply_unverified(struct passage *passage, struct cache *cache,
                              void (*send)(struct http_request *, const struct http_reply *))
 {
-    if (!passage->token || !generations_are_away(passage->api->settings.generations))
+    if (!passage->token || passage->needs_look ||
+        !generations_are_away(passage->api->settings.generations))
         return false;
     bool is_verified = passage->session != NULL;
     if (!is_verified)
@@ -183,6 +190,27 @@ static void answer_landed(struct cache_waiter *waiter, const struct cache_landin
         fail(passage, landing->status, landing->err);
 }
 
+/** The second level has the answer, or the leader loads. On the second level's thread. */
+static void second_answered(struct cache_inquiry *inquiry, const struct cache_landing *landing)
+{
+    struct passage *passage = ((struct leader *)inquiry)->passage;
+    if (!landing) {
+        passage_submit(passage);
+        return;
+    }
+    passage->flight = NULL;
+    reply(passage, answer_of(cache_value_ref(landing->value)), WAY_SECOND, http_reply_later);
+}
+
+/** Leads a flight. True if the second level is asked first. */
+static bool ask_second(struct passage *passage)
+{
+    struct leader *leader = arena_zalloc(http_arena(passage->request), 1, sizeof *leader);
+    leader->inquiry.answered = second_answered;
+    leader->passage = passage;
+    return cache_ask_second(passage->flight, &leader->inquiry);
+}
+
 /** Admitted and suspended. False if it leads the load. */
 static bool enter_answer(struct passage *passage)
 {
@@ -197,7 +225,7 @@ static bool enter_answer(struct passage *passage)
     case CACHE_WAITS:
         return true;
     case CACHE_LEADS:
-        return false;
+        return ask_second(passage);
     }
     return false;
 }
@@ -241,8 +269,10 @@ bool reading_enter(struct passage *passage)
 {
     if (passage->is_admitted)
         return enter_answer(passage);
-    if (!cache_of(passage) || passage->session)
+    if (!cache_of(passage))
         return false;
+    if (passage->session)
+        return !passage->notes_use && !claims_note(passage) && go_on(passage);
     expect_landing(passage, session_landed);
     switch (session_enter(passage->api, passage->token, &passage->waiter, &passage->session,
                           &passage->session_flight)) {

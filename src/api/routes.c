@@ -245,7 +245,8 @@ const struct schema schemas[] = {
     {"PoolHealth", SCHEMA_RECORD,
      .more = "status:string verdict:string open:integer in_use:integer idle:integer "
              "waiting:integer max_open:integer"},
-    {"Checks", SCHEMA_RECORD, .more = "database:DatabaseHealth pool:PoolHealth"},
+    {"RedisHealth", SCHEMA_RECORD, .more = "status:string breaker:string for_ms:integer"},
+    {"Checks", SCHEMA_RECORD, .more = "database:DatabaseHealth pool:PoolHealth redis:RedisHealth?"},
     {"Health", SCHEMA_RECORD, .more = "status:string version:string checks:Checks"},
     {"PoolWait", SCHEMA_RECORD, .more = "count:integer mean_us:integer max_us:integer"},
     {"PoolClosed", SCHEMA_RECORD,
@@ -263,12 +264,18 @@ const struct schema schemas[] = {
      .more = "capacity:integer expired:integer outdated:integer replaced:integer"},
     {"CachePart", SCHEMA_RECORD,
      .more = "entries:integer bytes:integer max_bytes:integer hits:integer unverified:integer "
-             "misses:integer coalesced:integer hit_rate:number? loads:integer load_failures:integer "
+             "misses:integer coalesced:integer hit_rate:number? second_hits:integer loads:integer "
+             "load_failures:integer "
              "repeats:integer stores:integer passed:integer too_large:integer late:integer "
              "evictions:CacheLosses loading:integer waiting:integer"},
     {"Cache", SCHEMA_RECORD,
      .more = "enabled:boolean generations:Generations age_ms:integer? responses:CachePart "
-             "sessions:CachePart"},
+             "sessions:CachePart second_level:SecondLevel?"},
+    {"SecondLevel", SCHEMA_RECORD,
+     .more = "breaker:string for_ms:integer trouble:string hits:integer misses:integer "
+             "refused:integer expired:integer not_asked:integer timeouts:integer errors:integer "
+             "stores:integer store_errors:integer dropped:integer too_large:integer "
+             "opened:integer reading:integer writing:integer"},
     {"OpenApi", SCHEMA_RECORD,
      .more = "openapi:string info:any paths:any components:any security:any servers:any"},
     {"FieldError", SCHEMA_RECORD, .more = "field:string message:string"},

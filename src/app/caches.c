@@ -5,7 +5,7 @@
 #include "base/clock.h"
 
 /* A session takes a few hundred bytes. */
-enum { SESSIONS_BYTES = 1 << 20, ENTRY_MAX_BYTES = 1 << 20, SHARDS_MAX = 16 };
+enum { SESSIONS_BYTES = 1 << 20, SHARDS_MAX = 16 };
 
 _Static_assert(CACHES_LOOK_MS + CACHES_LOOK_LIMIT_MS < CACHES_FRESH_MS, "away before doubtful");
 _Static_assert((int)SCOPES <= (int)CACHE_SCOPES_MAX, "a vector has a place for each scope");
@@ -50,8 +50,9 @@ static void doubtful(void *context)
 void caches_init(struct caches *caches, struct database *database, size_t max_bytes,
                  unsigned grace_ms)
 {
-    struct cache_settings responses = {
-        .max_bytes = max_bytes, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = SHARDS_MAX};
+    struct cache_settings responses = {.max_bytes = max_bytes,
+                                       .entry_max_bytes = CACHES_ENTRY_MAX_BYTES,
+                                       .shards_max = SHARDS_MAX};
     struct cache_settings sessions = {
         .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
     caches->generations = generations_new(CACHES_FRESH_MS, grace_ms);

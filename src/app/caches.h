@@ -17,6 +17,8 @@
  */
 enum { CACHES_LOOK_MS = 200, CACHES_LOOK_LIMIT_MS = 700, CACHES_FRESH_MS = 1000 };
 
+enum { CACHES_ENTRY_MAX_BYTES = 1 << 20 };
+
 struct caches {
     struct generations *generations; /* NULL, and so the next two: nothing is cached */
     struct cache *responses;

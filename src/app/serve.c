@@ -28,7 +28,7 @@
 enum { DRAIN_TENTHS = 9, NEAR_PERCENT = 80 };
 
 static enum status open_database(struct call *call, struct opened *opened,
-                                 uint8_t ret_key[TOKEN_KEY_BYTES], struct err *err)
+                                 struct register_identity *ret_identity, struct err *err)
 {
     const struct config *config = &call->config.values;
     const struct db_limits limits = {.connect_ms = (int)config->db_connect_timeout,
@@ -45,7 +45,7 @@ static enum status open_database(struct call *call, struct opened *opened,
     if (status != OK)
         return status;
     struct service service = call_service(call, opened, "openrisk serve");
-    return account_service_token_key(&service, ret_key, err);
+    return account_service_identity(&service, ret_identity, err);
 }
 
 /** `ret_password`: NULL if there are users already. */
@@ -176,7 +176,10 @@ static void tell_ready(const struct server *server)
 {
     printf("ready listen=http://%s ops=http://%s store=%s cache=%s\n",
            http_server_address(server->public_server), http_server_address(server->ops_server),
-           database_engine_name(server->database), server->caches.responses ? "memory" : "none");
+           database_engine_name(server->database),
+           !server->caches.responses ? "none"
+           : server->second          ? "memory+redis"
+                                     : "memory");
     fflush(stdout); /* if nobody reads it, that is no reason not to serve */
 }
 
@@ -187,15 +190,15 @@ static void tell_ready(const struct server *server)
 static enum status start(struct call *call, struct opened *opened, struct server *server,
                          struct err *err)
 {
-    uint8_t token_key[TOKEN_KEY_BYTES];
+    struct register_identity identity;
     enum status status = password_init(err);
     if (status == OK)
-        status = open_database(call, opened, token_key, err);
+        status = open_database(call, opened, &identity, err);
     if (status == OK)
         status = warn_about_connections(&call->config.values, opened->db, err);
     if (status == OK)
         status = server_start(server, &call->config.values, opened->database, &call->clock,
-                              token_key, err);
+                              &identity, err);
     if (status != OK)
         return status;
     char *password;

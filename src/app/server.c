@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/answer.h"
+#include "app/build_id.h"
 #include "base/clock.h"
 
 /* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
@@ -32,8 +34,59 @@ static enum status start_pools(struct server *server, struct err *err)
     return pool_new(server->database, &password, &server->password_pool, err);
 }
 
+static void hash_sealed(const void *context, const void *first, size_t first_length,
+                        const void *second, size_t second_length,
+                        uint8_t ret_hash[SECOND_HASH_BYTES])
+{
+    seal_of(context, first, first_length, second, second_length, ret_hash);
+}
+
+_Static_assert((int)SEAL_BYTES == (int)SECOND_HASH_BYTES, "a seal fits its place");
+
+/** The second level, if one is configured. It need not be there. */
+static enum status start_second(struct server *server, const struct clock *clock,
+                                const struct register_identity *identity, struct err *err)
+{
+    char build[BUILD_ID_SIZE];
+    AUTO_ARENA struct arena arena;
+    arena_init(&arena);
+    struct redis_settings redis = redis_usual();
+    if (!config_redis(server->config, &arena, &redis.address))
+        return OK;
+    redis.limit_ms = (unsigned)server->config->redis_timeout;
+    enum status status = redis_start(&redis, &server->redis, err);
+    if (status != OK)
+        return status;
+    server->second_key = seal_key_for(identity->token_key, "second level");
+    struct second_settings second = {
+        .redis = server->redis,
+        .space = arena_format(&arena, "openrisk:%s:%s", build_id(build), identity->epoch),
+        .hash = hash_sealed,
+        .hash_context = &server->second_key,
+        .codec = answer_codec,
+        .clock = clock,
+        .value_max_bytes = CACHES_ENTRY_MAX_BYTES,
+    };
+    server->second = second_new(&second);
+    cache_set_second(server->caches.responses, server->second);
+    return OK;
+}
+
+static enum status start_caches(struct server *server, const struct clock *clock,
+                                const struct register_identity *identity, struct err *err)
+{
+    const struct config *config = server->config;
+    if (!config->cache_enabled)
+        return OK;
+    /* Whoever wants each answer to be verified wants none that is not. */
+    bool strict = config->cache_consistency == CONSISTENCY_STRICT;
+    caches_init(&server->caches, server->database, (size_t)config->cache_max_bytes,
+                strict ? 0 : (unsigned)config->cache_db_grace);
+    return start_second(server, clock, identity, err);
+}
+
 static void make_api(struct server *server, const struct clock *clock,
-                     const uint8_t token_key[TOKEN_KEY_BYTES])
+                     const struct register_identity *identity)
 {
     const struct config *config = server->config;
     struct api_settings all = {
@@ -48,6 +101,9 @@ static void make_api(struct server *server, const struct clock *clock,
         .responses = server->caches.responses,
         .sessions = server->caches.sessions,
         .generations = server->caches.generations,
+        .is_strict = config->cache_consistency == CONSISTENCY_STRICT,
+        .second = server->second,
+        .epoch = identity->epoch,
         .ttl_ms = {[TTL_RISKS] = (unsigned)config->cache_ttl_risks,
                    [TTL_STATS] = (unsigned)config->cache_ttl_stats,
                    [TTL_MATRIX] = (unsigned)config->cache_ttl_matrix,
@@ -59,7 +115,7 @@ static void make_api(struct server *server, const struct clock *clock,
         .login_burst = (unsigned)config->login_burst,
         .login_drain_ms = (unsigned)config->login_drain,
     };
-    memcpy(all.token_key, token_key, sizeof all.token_key);
+    memcpy(all.token_key, identity->token_key, sizeof all.token_key);
     server->api = api_new(&all);
 }
 
@@ -110,20 +166,19 @@ static void try_again(void *context)
 
 enum status server_start(struct server *server, const struct config *config,
                          struct database *database, const struct clock *clock,
-                         const uint8_t token_key[TOKEN_KEY_BYTES], struct err *err)
+                         const struct register_identity *identity, struct err *err)
 {
     server->config = config;
     server->database = database;
-    if (config->cache_enabled)
-        caches_init(&server->caches, database, (size_t)config->cache_max_bytes,
-                    (unsigned)config->cache_db_grace);
-    enum status status = start_pools(server, err);
+    enum status status = start_caches(server, clock, identity, err);
+    if (status == OK)
+        status = start_pools(server, err);
     if (status == OK)
         status =
             caches_watch(&server->caches, database, clock, try_again, server, &server->watch, err);
     if (status != OK)
         return status;
-    make_api(server, clock, token_key);
+    make_api(server, clock, identity);
     return listen_on(server, err);
 }
 
@@ -159,6 +214,8 @@ void server_release(struct server *server)
     http_server_free(server->public_server);
     http_server_free(server->ops_server);
     stop_workers(server);
+    redis_stop(server->redis);
+    second_free(server->second);
     api_free(server->api);
     caches_release(&server->caches);
 }

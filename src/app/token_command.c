@@ -54,14 +54,15 @@ static enum status read_options(struct call *call, struct token *token, int64_t 
 static enum status create_token(struct call *call, struct service *service, const struct user *user,
                                 struct err *err)
 {
-    uint8_t key[TOKEN_KEY_BYTES];
+    struct register_identity identity;
     char text[TOKEN_TEXT_SIZE], expires[CLOCK_TIME_SIZE];
     struct token token = {0};
     enum status status = read_options(call, &token, service->now_ms, err);
     if (status == OK)
-        status = account_service_token_key(service, key, err);
+        status = account_service_identity(service, &identity, err);
     if (status == OK)
-        status = account_service_create_token(service, key, user->id, &token, text, err);
+        status =
+            account_service_create_token(service, identity.token_key, user->id, &token, text, err);
     if (status != OK)
         return status;
     fprintf(stderr, "token %s of %s, valid until %s; it is shown only this once:\n", token.id,

@@ -1,9 +1,11 @@
 #include "cache/cache.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 enum { FLIGHT_BUCKETS = 64, SHARD_BYTES_MIN = 4 << 20, ENTRIES_PER_SHARD_MIN = 4 };
@@ -30,7 +32,8 @@ struct shard {
 struct cache {
     struct cache_settings settings;
     struct generations *k;
-    unsigned shard_count; /* a power of 2 */
+    struct second_level *second; /* or NULL */
+    unsigned shard_count;        /* a power of 2 */
     struct shard *shards;
 };
 
@@ -67,6 +70,11 @@ void cache_free(struct cache *cache)
     }
     free(cache->shards);
     free(cache);
+}
+
+void cache_set_second(struct cache *cache, struct second_level *second)
+{
+    cache->second = second;
 }
 
 static struct shard *lock_shard(struct cache *cache, const struct cache_key *key)
@@ -157,6 +165,8 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const struct ca
     struct shard *shard = lock_shard(cache, key);
     bool stored = store(cache, shard, key, terms, vector, now_ms, value);
     unlock_shard(shard);
+    if (stored && cache->second)
+        second_put(cache->second, key, terms, vector, value);
     return stored;
 }
 
@@ -208,6 +218,15 @@ static struct cache_flight *flight_new(struct cache *cache, struct shard *shard,
     return flight;
 }
 
+static unsigned count_waiters(const struct cache_waiter *waiter)
+{
+    unsigned count = 0;
+    for (; waiter; waiter = waiter->next)
+        count++;
+    return count;
+}
+
+/** Under the lock under which its value is stored: nobody can find neither of them. */
 static void take_off(struct shard *shard, struct cache_flight *flight)
 {
     struct cache_flight **at = flights_of(shard, &flight->key);
@@ -215,6 +234,7 @@ static void take_off(struct shard *shard, struct cache_flight *flight)
         at = &(*at)->next;
     *at = flight->next;
     shard->counts.flights--;
+    shard->counts.waiting -= count_waiters(flight->first);
 }
 
 enum cache_entrance cache_enter(struct cache *cache, const struct cache_key *key,
@@ -267,14 +287,6 @@ static void let_land(struct cache_waiter *waiter, const struct cache_landing *la
     }
 }
 
-static unsigned count_waiters(const struct cache_waiter *waiter)
-{
-    unsigned count = 0;
-    for (; waiter; waiter = waiter->next)
-        count++;
-    return count;
-}
-
 bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
 {
     struct cache *cache = flight->cache;
@@ -293,13 +305,54 @@ bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
                                 flight->began_ms, landing->value);
     else
         shard->counts.load_failures++;
-    /* Under the same lock: nobody can find neither the flight nor what it stored. */
     take_off(shard, flight);
-    shard->counts.waiting -= count_waiters(flight->first);
     unlock_shard(shard);
+    if (landing->stored && cache->second)
+        second_put(cache->second, &flight->key, &flight->terms, &landing->vector, landing->value);
     let_land(flight->first, landing);
     free(flight);
     return true;
+}
+
+/* The second level */
+
+/** As a load that ends; but if K has passed it, it is as if nothing had been found. */
+static void found(struct second_question *question, struct cache_value *value, int64_t ttl_ms)
+{
+    struct cache_inquiry *inquiry =
+        (struct cache_inquiry *)((char *)question - offsetof(struct cache_inquiry, question));
+    struct cache_flight *flight = inquiry->flight;
+    struct cache *cache = flight->cache;
+    struct cache_landing landing = {.value = value, .vector = flight->known.vector};
+    struct cache_terms terms = flight->terms;
+    if (ttl_ms < terms.ttl_ms)
+        terms.ttl_ms = (unsigned)ttl_ms;
+    struct shard *shard = lock_shard(cache, &flight->key);
+    bool lands = value && generations_hold(cache->k, &landing.vector, terms.scopes);
+    if (lands) {
+        landing.stored =
+            store(cache, shard, &flight->key, &terms, &landing.vector, clock_monotonic_ms(), value);
+        shard->counts.loads--;
+        shard->counts.second_hits++;
+        take_off(shard, flight);
+    }
+    unlock_shard(shard);
+    if (lands) {
+        let_land(flight->first, &landing);
+        free(flight);
+    }
+    inquiry->answered(inquiry, lands ? &landing : NULL);
+    cache_value_unref(value);
+}
+
+bool cache_ask_second(struct cache_flight *flight, struct cache_inquiry *inquiry)
+{
+    struct cache *cache = flight->cache;
+    inquiry->flight = flight;
+    inquiry->question.answered = found;
+    return cache->second && generations_are_fresh(cache->k, clock_monotonic_ms()) &&
+           second_ask(cache->second, &flight->key, flight->terms.scopes, &flight->known.vector,
+                      &inquiry->question);
 }
 
 /** Under the lock: take those out whose deadline has passed. */
@@ -355,6 +408,7 @@ void cache_statistics(struct cache *cache, struct cache_statistics *ret_statisti
         all.hits += counts->hits;
         all.unverified += counts->unverified;
         all.loads += counts->loads;
+        all.second_hits += counts->second_hits;
         all.coalesced += counts->coalesced;
         all.load_failures += counts->load_failures;
         all.repeats += counts->repeats;

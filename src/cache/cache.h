@@ -2,7 +2,8 @@
  * The cache: answers that many want, loaded once, and never given away after they are outdated.
  *
  * It keeps opaque, counted values by key in memory (cache/memory.h), and says by K which of them
- * may still be given away (cache/generations.h). It knows neither the database nor HTTP.
+ * may still be given away (cache/generations.h). It may share them with other nodes by a second
+ * level (cache/second.h). It knows neither the database nor HTTP.
  *
  * For things that are found at once or not at all:
  *
@@ -14,7 +15,9 @@
  *     switch (cache_enter(cache, &key, &terms, now_ms, &waiter, &value, &flight)) {
  *     case CACHE_HIT:    use `value`, then unref it
  *     case CACHE_WAITS:  `waiter.landed` will be called, once, on some thread
- *     case CACHE_LEADS:  load:
+ *     case CACHE_LEADS:  if (cache_ask_second(flight, &inquiry))
+ *                            `inquiry.answered` will be called, once, on some thread
+ *                        load, if it said no, or says so:
  *         do {
  *             look = generations_look(k);
  *             begin a snapshot; read its generations into `vector`; generations_seen(k, look, …)
@@ -37,6 +40,7 @@
 
 #include "base/status.h"
 #include "cache/memory.h"
+#include "cache/second.h"
 
 struct cache;
 struct cache_flight;
@@ -50,6 +54,9 @@ struct cache_settings {
 /** `k` is borrowed. */
 struct cache *cache_new(const struct cache_settings *settings, struct generations *k);
 void cache_free(struct cache *cache); /* NULL allowed; no flight is under way */
+
+/** What is not in memory is asked for there, and what is loaded is stored there too. Borrowed. */
+void cache_set_second(struct cache *cache, struct second_level *second);
 
 /** A counted value or NULL. */
 struct cache_value *cache_get(struct cache *cache, const struct cache_key *key, int64_t now_ms);
@@ -91,6 +98,22 @@ enum cache_entrance cache_enter(struct cache *cache, const struct cache_key *key
                                 struct cache_waiter *waiter, struct cache_value **ret_value,
                                 struct cache_flight **ret_flight);
 
+/** Embedded by the leader; theirs again once `answered` is called. Zeroed but for that. */
+struct cache_inquiry {
+    /**
+     * Once. With a landing the flight is over, and the value in it is borrowed, as for a waiter;
+     * NULL: nothing was found, and the leader loads.
+     */
+    void (*answered)(struct cache_inquiry *inquiry, const struct cache_landing *landing);
+    struct cache_flight *flight; /* its own, and the rest */
+    struct second_question question;
+};
+/**
+ * Ask the second level for what K says is the newest. False, and `answered` is not called, if there
+ * is none, it is not to be asked now, or K is not to be relied on. Before anything is loaded.
+ */
+bool cache_ask_second(struct cache_flight *flight, struct cache_inquiry *inquiry) MUST_CHECK;
+
 /**
  * The leader has a snapshot with this vector: a counted value that shows the same state, if
  * somebody else has stored one. NULL: is there one that might? Also tells the flight when its
@@ -112,7 +135,8 @@ struct cache_statistics {
     size_t entries, bytes, max_bytes;
     uint64_t hits;          /* given away at once … */
     uint64_t unverified;    /* … and of these, while the database was away */
-    uint64_t loads;         /* flights, one per miss that nobody else was loading */
+    uint64_t loads;         /* flights, one per miss that nobody else was loading … */
+    uint64_t second_hits;   /* … or that the second level answered, and then it is no load */
     uint64_t coalesced;     /* asked while somebody loaded, and waited */
     uint64_t load_failures; /* flights that ended with an error, for all of their waiters */
     uint64_t repeats;       /* loads that K passed, and that were done once more */

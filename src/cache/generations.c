@@ -156,6 +156,12 @@ bool generations_hold(const struct generations *k, const struct cache_vector *ve
     return true;
 }
 
+bool generations_reach(const struct generations *k, const struct cache_vector *vector)
+{
+    struct cache_known known = generations_known(k);
+    return cache_vector_covers(&known.vector, vector, EVERY_SCOPE);
+}
+
 bool cache_vector_equal(const struct cache_vector *a, const struct cache_vector *b, unsigned scopes)
 {
     return cache_vector_covers(a, b, scopes) && cache_vector_covers(b, a, scopes);

@@ -93,6 +93,8 @@ unsigned generations_fresh_ms(const struct generations *k);
 /** Has no scope of the mask been passed by K? */
 bool generations_hold(const struct generations *k, const struct cache_vector *vector,
                       unsigned scopes);
+/** Is K at least `vector` in every scope? */
+bool generations_reach(const struct generations *k, const struct cache_vector *vector);
 /** Are they equal in each scope of the mask? */
 bool cache_vector_equal(const struct cache_vector *a, const struct cache_vector *b,
                         unsigned scopes);

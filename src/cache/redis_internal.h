@@ -33,6 +33,8 @@ struct redis {
     enum phase phase;
     int64_t due_ms;        /* CONNECTING, GREETING, PROBING: must have come further by then */
     int64_t ready_ms;      /* READY: since when */
+    int64_t stalled_ms;    /* when a read that was given up was counted last */
+    bool is_told_open;     /* the log knows */
     size_t wire_bytes;     /* of writes on the wire */
     bool has_more;         /* writes could be sent at once, but the turn was over */
     struct buf key, value; /* for packing */

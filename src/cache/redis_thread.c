@@ -22,10 +22,12 @@ enum {
     SILENCE_MS = 1000, /* or twice the limit of reads, if that is longer */
 };
 
+/** The log is told when it closes and when it opens, not of every try in between. */
 static void note_state(struct redis *redis, enum breaker_state before, const char *reason)
 {
     enum breaker_state state = redis->breaker.state;
     bool closed = state == BREAKER_CLOSED;
+    bool tries = state == BREAKER_HALF_OPEN || (redis->is_told_open && !closed);
     pthread_mutex_lock(&redis->lock);
     redis->statistics.state = state;
     redis->statistics.since_ms = clock_monotonic_ms();
@@ -33,8 +35,11 @@ static void note_state(struct redis *redis, enum breaker_state before, const cha
     if (closed)
         redis->statistics.trouble[0] = '\0';
     pthread_mutex_unlock(&redis->lock);
-    log_event(closed ? LOG_INFO : LOG_WARN, "redis_breaker",
-              LOG_TEXT("from", breaker_state_names[before]),
+    redis->is_told_open = !closed && (redis->is_told_open || state == BREAKER_OPEN);
+    log_event(closed  ? LOG_INFO
+              : tries ? LOG_DEBUG
+                      : LOG_WARN,
+              "redis_breaker", LOG_TEXT("from", breaker_state_names[before]),
               LOG_TEXT("to", breaker_state_names[state]), LOG_TEXT("reason", reason));
 }
 
@@ -141,11 +146,15 @@ static void lose(struct redis *redis, const char *format, ...)
     drop_connection(redis);
 }
 
-/** A read has failed, but not the connection; unless it was one too many. */
+/**
+ * A read has failed, but not the connection; unless it was one too many. `reason` NULL: the breaker
+ * knows.
+ */
 static void fail_read(struct redis *redis, struct redis_read *read, uint64_t *counter,
                       const char *reason)
 {
-    count_failure(redis, reason);
+    if (reason)
+        count_failure(redis, reason);
     answer_read(redis, read, REDIS_FAILED, counter, NULL);
     if (redis->breaker.state == BREAKER_OPEN)
         drop_connection(redis);
@@ -390,7 +399,11 @@ static void give_up_reads(struct redis *redis, int64_t now_ms)
         pthread_mutex_lock(&redis->lock);
         redis->late++;
         pthread_mutex_unlock(&redis->lock);
-        fail_read(redis, read, &redis->statistics.get_timeouts, reason);
+        /* However many wait when it stalls, that is one failure. */
+        bool is_counted = read->deadline_ms - redis->settings.limit_ms < redis->stalled_ms;
+        if (!is_counted)
+            redis->stalled_ms = now_ms;
+        fail_read(redis, read, &redis->statistics.get_timeouts, is_counted ? NULL : reason);
     }
 }
 

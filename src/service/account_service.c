@@ -29,21 +29,27 @@ static enum status make_token_key(struct service *service, char **ret_hex, struc
     return status;
 }
 
-enum status account_service_token_key(struct service *service, uint8_t ret_key[TOKEN_KEY_BYTES],
-                                      struct err *err)
+enum status account_service_identity(struct service *service,
+                                     struct register_identity *ret_identity, struct err *err)
 {
-    char *hex;
+    char *hex, *epoch;
     enum status status = service_begin_read(service, err);
     if (status != OK)
         return status;
-    status = meta_get(service->db, "token_key", service->arena, &hex, err);
+    status = meta_get(service->db, "epoch", service->arena, &epoch, err);
+    if (status == OK)
+        status = meta_get(service->db, "token_key", service->arena, &hex, err);
+    else if (status == NOT_FOUND)
+        status = err_set(err, INTERNAL, NULL, "the database has no epoch");
     service_end_read(service);
     if (status == NOT_FOUND)
         status = make_token_key(service, &hex, err);
     if (status != OK)
         return status;
-    if (!token_key_parse(hex, ret_key))
+    struct register_identity identity = {.epoch = epoch};
+    if (!token_key_parse(hex, identity.token_key))
         return err_set(err, INTERNAL, NULL, "the database's token key is damaged");
+    *ret_identity = identity;
     return OK;
 }
 

@@ -11,11 +11,15 @@
 #include "service/service.h"
 #include "store/account_store.h"
 
-/**
- * The key that tokens are checked with; made at the first start. Needs a migrated database.
- */
-enum status account_service_token_key(struct service *service, uint8_t ret_key[TOKEN_KEY_BYTES],
-                                      struct err *err) MUST_CHECK;
+/** What tells this register from all others. */
+struct register_identity {
+    uint8_t token_key[TOKEN_KEY_BYTES]; /* the secret: tokens and seals are checked with it */
+    const char *epoch; /* another one after a restore or a copy; in the service's arena */
+};
+/** The key is made at the first start. Needs a migrated database. */
+enum status account_service_identity(struct service *service,
+                                     struct register_identity *ret_identity,
+                                     struct err *err) MUST_CHECK;
 
 /**
  * On a database without users make the first admin. `password` NULL: a random one, which must be

@@ -78,7 +78,7 @@ static enum status load_config(struct call *call, struct err *err)
 
 /** Migrated, and with an administrator. */
 static enum status open_database(struct call *call, const struct db_engine *engine,
-                                 struct opened *opened, uint8_t ret_key[TOKEN_KEY_BYTES],
+                                 struct opened *opened, struct register_identity *ret_identity,
                                  struct err *err)
 {
     const struct config *config = &call->config.values;
@@ -97,7 +97,7 @@ static enum status open_database(struct call *call, const struct db_engine *engi
     status = account_service_first_admin(&service, config->initial_admin_email,
                                          config->initial_admin_password, &password, err);
     if (status == OK)
-        status = account_service_token_key(&service, ret_key, err);
+        status = account_service_identity(&service, ret_identity, err);
     db_close(opened->db);
     opened->db = NULL;
     return status;
@@ -107,7 +107,7 @@ static enum status serve(struct call *call, struct opened *opened, struct server
                          const sigset_t *signals, struct err *err)
 {
     static struct db_engine engine;
-    uint8_t token_key[TOKEN_KEY_BYTES];
+    struct register_identity identity;
     int number;
     engine = sqlite_engine;
     engine.open = away_open;
@@ -119,10 +119,10 @@ static enum status serve(struct call *call, struct opened *opened, struct server
     if (status == OK)
         status = password_init(err);
     if (status == OK)
-        status = open_database(call, &engine, opened, token_key, err);
+        status = open_database(call, &engine, opened, &identity, err);
     if (status == OK)
         status = server_start(server, &call->config.values, opened->database, &call->clock,
-                              token_key, err);
+                              &identity, err);
     if (status != OK)
         return status;
     printf("ready listen=http://%s ops=http://%s\n", http_server_address(server->public_server),

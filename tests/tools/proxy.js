@@ -39,6 +39,7 @@ class Lane {
         this.source = source;
         this.target = target;
         this.waiting = []; // {chunk, due}; the chunk of an end of stream is null
+        this.bytes = 0; // passed on so far
         this.left = Infinity; // bytes until the cut
         this.cut = () => {};
         this.isBlocked = false; // the target takes no more just now
@@ -82,6 +83,7 @@ class Lane {
         }
         const part = chunk.subarray(0, Math.min(chunk.length, this.left));
         this.left -= part.length;
+        this.bytes += part.length;
         this.proxy.bytes[this.direction] += part.length;
         this.isBlocked = !this.target.write(part);
         if (this.left === 0) {

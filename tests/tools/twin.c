@@ -55,7 +55,7 @@ static enum status load_config(struct twin *twin, struct err *err)
 }
 
 /** Both ways to the database; it is migrated and has an administrator. */
-static enum status open_database(struct twin *twin, uint8_t ret_key[TOKEN_KEY_BYTES],
+static enum status open_database(struct twin *twin, struct register_identity *ret_identity,
                                  struct err *err)
 {
     const struct config *config = &twin->call.config.values;
@@ -74,7 +74,7 @@ static enum status open_database(struct twin *twin, uint8_t ret_key[TOKEN_KEY_BY
     status = account_service_first_admin(&service, config->initial_admin_email,
                                          config->initial_admin_password, &password, err);
     if (status == OK)
-        status = account_service_token_key(&service, ret_key, err);
+        status = account_service_identity(&service, ret_identity, err);
     db_close(opened->db);
     opened->db = NULL;
     return status;
@@ -93,16 +93,16 @@ static void keep_to_oneself(void *context, struct db_look look, const int64_t ge
 
 static enum status start(struct twin *twin, struct err *err)
 {
-    uint8_t token_key[TOKEN_KEY_BYTES];
+    struct register_identity identity;
     const struct clock *clock = &twin->call.clock;
     enum status status = load_config(twin, err);
     if (status == OK)
         status = password_init(err);
     if (status == OK)
-        status = open_database(twin, token_key, err);
+        status = open_database(twin, &identity, err);
     if (status == OK)
         status = server_start(&twin->cached, &twin->call.config.values, twin->opened.database,
-                              clock, token_key, err);
+                              clock, &identity, err);
     if (status != OK)
         return status;
     twin->writes = twin->cached.caches.watcher;
@@ -110,7 +110,7 @@ static enum status start(struct twin *twin, struct err *err)
     twin->writes.seen = keep_to_oneself;
     database_watch(twin->plain_opened.database, &twin->writes);
     return server_start(&twin->plain, &twin->plain_config, twin->plain_opened.database, clock,
-                        token_key, err);
+                        &identity, err);
 }
 
 static void serve_until(const struct twin *twin, const sigset_t *signals)

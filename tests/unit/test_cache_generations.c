@@ -183,6 +183,46 @@ static void it_is_fresh_for_a_while_after_a_read_began(void **state)
     assert_false(generations_are_fresh(k, NOW_MS + 300 + FRESH_MS + 1));
 }
 
+/* Going back */
+
+static void a_read_that_finds_less_than_was_known_makes_it_doubtful(void **state)
+{
+    struct generations *k = *state;
+    see(k, look(k), 5, 7);
+    assert_true(generations_are_fresh(k, NOW_MS));
+    struct cache_vector older = test_vector(9, 6);
+    assert_false(generations_seen(k, look(k), &older)); /* of one scope is enough */
+    assert_known(k, 9, 7);
+    assert_false(generations_are_fresh(k, NOW_MS));
+    assert_false(generations_seen(k, look(k), &older)); /* as long as it is so */
+    assert_false(generations_are_fresh(k, NOW_MS));
+    see(k, look(k), 9, 8); /* lifted */
+    assert_true(generations_are_fresh(k, NOW_MS));
+}
+
+static void a_read_that_began_before_a_write_is_none_that_goes_back(void **state)
+{
+    struct generations *k = *state;
+    see(k, look(k), 5, 7);
+    struct cache_look before = look(k);
+    raise(k, SCOPE_A, 6, 0);
+    struct cache_vector seen = test_vector(5, 7);
+    assert_true(generations_seen(k, before, &seen));
+    assert_known(k, 6, 7);
+    assert_true(generations_are_fresh(k, NOW_MS));
+}
+
+static void it_reaches_what_is_not_newer_in_any_scope(void **state)
+{
+    struct generations *k = *state;
+    struct cache_vector same = test_vector(5, 7), older = test_vector(5, 0),
+                        newer = test_vector(0, 8);
+    see(k, look(k), 5, 7);
+    assert_true(generations_reach(k, &same));
+    assert_true(generations_reach(k, &older));
+    assert_false(generations_reach(k, &newer));
+}
+
 /* Away */
 
 static struct cache_look look_at(const struct generations *k, int64_t now_ms)
@@ -322,6 +362,9 @@ int main(void)
         K_TEST(a_doubt_lasts_until_a_read_that_began_after_it),
         K_TEST(a_read_confirms_no_doubt_that_came_while_it_read),
         K_TEST(it_is_fresh_for_a_while_after_a_read_began),
+        K_TEST(a_read_that_finds_less_than_was_known_makes_it_doubtful),
+        K_TEST(a_read_that_began_before_a_write_is_none_that_goes_back),
+        K_TEST(it_reaches_what_is_not_newer_in_any_scope),
         K_TEST(a_failed_read_makes_it_away_until_a_later_one_went_well),
         K_TEST(an_older_read_that_fails_late_does_not_make_it_away),
         K_TEST(the_grace_lasts_from_the_youngest_read_while_it_is_away),

@@ -398,7 +398,9 @@ static void schemas_that_do_not_fit_are_refused(void **state)
     assert_untouched(house);
     must(migrate(house->to.db, 1, &err), &err);
     run(house->to.db, "UPDATE meta SET value = '9999' WHERE name = 'schema'");
-    run(house->from.db, "UPDATE meta SET value = '1' WHERE name = 'schema'");
+    AUTO_FREE char *ours =
+        mem_format("UPDATE meta SET value = '%d' WHERE name = 'schema'", migrate_newest());
+    run(house->from.db, ours);
     assert_refused(house, CONFLICT, "target: the database has schema 9999");
 }
 

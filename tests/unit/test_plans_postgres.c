@@ -194,7 +194,7 @@ static const char *postgres_text(const struct query *query)
 
 static bool writes(const char *sql)
 {
-    return strncmp(sql, "SELECT", 6) != 0;
+    return strncmp(sql, "SELECT", 6) != 0 && strncmp(sql, "LISTEN", 6) != 0;
 }
 
 static void a_query_declares_what_it_touches_exactly_if_it_writes(void **state)

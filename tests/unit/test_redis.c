@@ -134,10 +134,11 @@ static void five_reads_out_of_time_open_the_breaker(void **state)
     uint64_t opened = test_statistics(fixture->redis).opened;
     redis_server_signal(&fixture->server, SIGSTOP);
     static struct test_read reads[FAILURES];
-    for (unsigned i = 0; i < COUNT_OF(reads); i++)
+    for (unsigned i = 0; i < COUNT_OF(reads); i++) {
+        assert_int_equal(test_statistics(fixture->redis).state, BREAKER_CLOSED);
         assert_true(test_get(fixture->redis, &reads[i], "key"));
-    for (unsigned i = 0; i < COUNT_OF(reads); i++)
         test_wait_for_answer(&reads[i]);
+    }
     test_wait_for_state(fixture->redis, BREAKER_OPEN);
     struct redis_statistics statistics = test_statistics(fixture->redis);
     assert_int_equal(statistics.get_timeouts, FAILURES);
@@ -145,6 +146,24 @@ static void five_reads_out_of_time_open_the_breaker(void **state)
     assert_string_equal(statistics.trouble, "no answer to a read within 50 ms");
     for (unsigned i = 0; i < COUNT_OF(reads); i++)
         assert_int_equal(atomic_load(&reads[i].answers), 1);
+}
+
+static void however_many_wait_in_a_stall_it_is_one_failure(void **state)
+{
+    struct redis_fixture *fixture = *state;
+    redis_fixture_start(fixture, LIMIT_MS);
+    uint64_t opened = test_statistics(fixture->redis).opened;
+    static struct test_read reads[10 * FAILURES];
+    redis_server_signal(&fixture->server, SIGSTOP);
+    for (unsigned i = 0; i < COUNT_OF(reads); i++)
+        assert_true(test_get(fixture->redis, &reads[i], "key"));
+    for (unsigned i = 0; i < COUNT_OF(reads); i++)
+        test_wait_for_answer(&reads[i]);
+    redis_server_signal(&fixture->server, SIGCONT);
+    assert_int_equal(test_statistics(fixture->redis).get_timeouts, COUNT_OF(reads));
+    static struct test_read after;
+    assert_int_equal(test_get_now(fixture->redis, &after, "key"), REDIS_ABSENT);
+    assert_int_equal(test_statistics(fixture->redis).opened, opened);
 }
 
 static void one_that_is_written_to_only_is_found_stalled_too(void **state)
@@ -440,6 +459,7 @@ int main(void)
         REDIS_TEST(what_is_not_worth_writing_is_not_written),
         REDIS_TEST(a_redis_that_stalls_holds_nobody_up),
         REDIS_TEST(five_reads_out_of_time_open_the_breaker),
+        REDIS_TEST(however_many_wait_in_a_stall_it_is_one_failure),
         REDIS_TEST(one_that_is_written_to_only_is_found_stalled_too),
         REDIS_TEST(a_redis_that_dies_is_used_again_when_it_is_back),
         REDIS_TEST(one_that_is_absent_at_the_start_joins_when_it_appears),

@@ -67,12 +67,16 @@ struct fixture {
     struct watch *watch;
     _Atomic uint64_t looks, last_failed; /* looks are numbered in `doubts` */
     atomic_uint seen, failures, ticks;
+    unsigned interval_ms;
+    _Atomic int64_t known_of_risks;
 };
 
 static struct db_look look(void *context)
 {
     struct fixture *fixture = context;
-    return (struct db_look){.doubts = ++fixture->looks, .began_ms = clock_monotonic_ms()};
+    return (struct db_look){.doubts = ++fixture->looks,
+                            .began_ms = clock_monotonic_ms(),
+                            .known = {[SCOPE_RISKS] = fixture->known_of_risks}};
 }
 
 static void seen(void *context, struct db_look look, const int64_t generations[SCOPES])
@@ -89,6 +93,11 @@ static void failed(void *context, struct db_look look)
     fixture->failures++;
 }
 
+static void committed(void *context, unsigned scopes, const int64_t generations[SCOPES])
+{
+    (void)context, (void)scopes, (void)generations;
+}
+
 static void tick(void *context)
 {
     ((struct fixture *)context)->ticks++;
@@ -100,6 +109,7 @@ static int setup(void **state)
     struct err err;
     away = opening_takes = reading_takes = false;
     openings = waits = closings = 0;
+    fixture->interval_ms = INTERVAL_MS;
     store_fixture_open(&fixture->store);
     fixture->engine = sqlite_engine;
     fixture->engine.open = flaky_open;
@@ -107,8 +117,8 @@ static int setup(void **state)
     fixture->engine.close = flaky_close;
     AUTO_FREE char *url = mem_format("sqlite:%s", database_path(fixture->store.database));
     assert_int_equal(database_new_of(&fixture->engine, url, &fixture->database, &err), OK);
-    fixture->watcher =
-        (struct db_watcher){.context = fixture, .look = look, .seen = seen, .failed = failed};
+    fixture->watcher = (struct db_watcher){
+        .context = fixture, .look = look, .seen = seen, .committed = committed, .failed = failed};
     database_watch(fixture->database, &fixture->watcher);
     *state = fixture;
     return 0;
@@ -118,7 +128,7 @@ static enum status start(struct fixture *fixture)
 {
     struct err err;
     struct watch_settings settings = {.clock = &system_clock,
-                                      .interval_ms = INTERVAL_MS,
+                                      .interval_ms = fixture->interval_ms,
                                       .limit_ms = LIMIT_MS,
                                       .tick = tick,
                                       .context = fixture};
@@ -235,6 +245,123 @@ static void a_look_that_does_not_end_is_no_good_sign(void **state)
     wait_until_up(fixture, true);
 }
 
+/* Asking */
+
+struct asker {
+    struct watch_waiter waiter; /* first */
+    struct fixture *fixture;
+    uint64_t looks;  /* when it was told */
+    atomic_int told; /* the status + 1 */
+};
+
+static void looked(struct watch_waiter *waiter, enum status status, const struct err *why)
+{
+    struct asker *asker = (struct asker *)waiter;
+    (void)why;
+    asker->looks = asker->fixture->looks;
+    asker->told += (int)status + 1;
+}
+
+static struct asker asker_of(struct fixture *fixture)
+{
+    return (struct asker){.waiter.looked = looked, .fixture = fixture};
+}
+
+static void assert_told(struct asker *asker, enum status status)
+{
+    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (asker->told == 0 && clock_monotonic_ms() < until_ms)
+        sched_yield();
+    assert_int_equal(asker->told, (int)status + 1);
+}
+
+static void who_asks_is_told_after_a_look_that_began_since(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker during = asker_of(fixture), other = asker_of(fixture);
+    assert_int_equal(start(fixture), OK);
+    reading_takes = true;
+    wait_for(&waits, 1, "looks have begun");
+    uint64_t looks = fixture->looks; /* this one is under way */
+    assert_true(watch_ask(fixture->watch, &during.waiter));
+    assert_true(watch_ask(fixture->watch, &other.waiter));
+    reading_takes = false;
+    assert_told(&during, OK);
+    assert_told(&other, OK);
+    assert_true(during.looks > looks);
+    assert_int_equal(other.looks, during.looks); /* they shared it */
+}
+
+static void who_asks_does_not_wait_for_the_next_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker asker = asker_of(fixture);
+    fixture->interval_ms = 10 * PATIENCE_MS;
+    assert_int_equal(start(fixture), OK);
+    assert_true(watch_ask(fixture->watch, &asker.waiter));
+    assert_told(&asker, OK);
+}
+
+static void nobody_waits_for_a_database_that_is_away(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker first = asker_of(fixture), during = asker_of(fixture), late = asker_of(fixture);
+    assert_int_equal(start(fixture), OK);
+    reading_takes = true;
+    wait_for(&waits, 1, "looks have begun");
+    assert_true(watch_ask(fixture->watch, &first.waiter));
+    away = true;
+    reading_takes = false;
+    assert_told(&first, UNAVAILABLE);
+    wait_until_up(fixture, false);
+    assert_false(watch_ask(fixture->watch, &during.waiter));
+    away = false;
+    wait_until_up(fixture, true);
+    assert_true(watch_ask(fixture->watch, &late.waiter));
+    assert_told(&late, OK);
+    assert_int_equal(during.told, 0);
+}
+
+static void who_still_waits_when_it_stops_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker asker = asker_of(fixture);
+    assert_int_equal(start(fixture), OK);
+    reading_takes = true;
+    wait_for(&waits, 1, "looks have begun");
+    assert_true(watch_ask(fixture->watch, &asker.waiter));
+    reading_takes = false;
+    watch_stop(fixture->watch);
+    fixture->watch = NULL;
+    assert_true(asker.told > 0);
+}
+
+/* Going back */
+
+static int64_t generation_of_risks(struct fixture *fixture)
+{
+    struct err err;
+    int64_t generations[SCOPES];
+    assert_int_equal(db_begin_read(fixture->store.db, &err), OK);
+    assert_int_equal(db_read_generations(fixture->store.db, generations, &err), OK);
+    db_rollback(fixture->store.db);
+    return generations[SCOPE_RISKS];
+}
+
+static void a_database_that_has_gone_back_is_lifted_over_what_was_known(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t future = INT64_C(1) << 60; /* beyond any clock */
+    assert_int_equal(start(fixture), OK);
+    int64_t before = generation_of_risks(fixture);
+    assert_true(before < future);
+    fixture->known_of_risks = future;
+    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (generation_of_risks(fixture) <= future && clock_monotonic_ms() < until_ms)
+        sched_yield();
+    assert_true(generation_of_risks(fixture) > future);
+}
+
 #define WATCH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -245,6 +372,11 @@ int main(void)
         WATCH_TEST(it_tells_that_the_database_goes_and_finds_it_when_it_is_back),
         WATCH_TEST(ticks_come_while_opening_a_connection_takes_long),
         WATCH_TEST(a_look_that_does_not_end_is_no_good_sign),
+        WATCH_TEST(who_asks_is_told_after_a_look_that_began_since),
+        WATCH_TEST(who_asks_does_not_wait_for_the_next_turn),
+        WATCH_TEST(nobody_waits_for_a_database_that_is_away),
+        WATCH_TEST(who_still_waits_when_it_stops_is_told),
+        WATCH_TEST(a_database_that_has_gone_back_is_lifted_over_what_was_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
