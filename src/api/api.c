@@ -33,6 +33,11 @@ void api_free(struct api *api)
     free(api);
 }
 
+void api_set_ready(struct api *api)
+{
+    atomic_store(&api->ready, true);
+}
+
 void api_set_draining(struct api *api)
 {
     atomic_store(&api->draining, true);
@@ -80,7 +85,9 @@ static void reply_ready(struct api *api, struct http_request *request)
 {
     struct watch_state database;
     watch_state(api->settings.watch, &database);
-    if (atomic_load(&api->draining))
+    if (!atomic_load(&api->ready))
+        reply_ops(request, 503, "not ready: starting\n");
+    else if (atomic_load(&api->draining))
         reply_ops(request, 503, "not ready: going down\n");
     else if (!database.is_up)
         reply_ops(request, 503, "not ready: the database does not answer\n");

@@ -19,7 +19,7 @@ struct api {
     char *openapi;
     struct throttle *login_by_account; /* per account and address */
     struct throttle *login_by_address;
-    atomic_bool draining;
+    atomic_bool ready, draining;
     uint8_t fingerprint_key[FINGERPRINT_KEY_BYTES];
     struct seal_key consistency_key;
 };

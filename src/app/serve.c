@@ -227,6 +227,7 @@ enum status run_serve(struct call *call, struct err *err)
         call->is_usage = status == INVALID; /* of a setting */
         return status;
     }
+    api_set_ready(server.api);
     tell_ready(&server);
     wait_and_drain(&server, &signals);
     return OK;

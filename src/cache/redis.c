@@ -33,7 +33,7 @@
  * this way to READY.
  *
  * Names are looked up by getaddrinfo(3), which waits, for seconds if a name server is away. Nothing
- * is under way then, and nothing is taken; redis_stop() waits for it too. Of several addresses the
+ * is under way then, and nothing is taken; redis_end() waits for it too. Of several addresses the
  * first that does not refuse at once is taken, IPv4 before IPv6.
  *
  * Locks: `lock` guards the queues, `woken`, `stopping`, `late` and the statistics, and `takes` is
@@ -191,14 +191,20 @@ enum status redis_start(const struct redis_settings *settings, struct redis **re
                    strerror(failure));
 }
 
-void redis_stop(struct redis *redis)
+void redis_end(struct redis *redis)
 {
-    if (!redis)
+    if (!redis || redis->stopping)
         return;
     pthread_mutex_lock(&redis->lock);
     redis->stopping = true;
     pthread_mutex_unlock(&redis->lock);
     ring(redis);
     pthread_join(redis->thread, NULL);
-    redis_free(redis);
+}
+
+void redis_stop(struct redis *redis)
+{
+    redis_end(redis);
+    if (redis)
+        redis_free(redis);
 }

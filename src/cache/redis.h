@@ -11,8 +11,9 @@
  * Keys and values are opaque here. What comes from Redis is not to be trusted: the owner checks it
  * (cache/second.h).
  *
- * All functions are thread-safe and never wait, but redis_stop(). Callbacks come on the thread of
- * this connection and never under a lock; they may ask and write again, but not stop it.
+ * All functions are thread-safe and never wait, but redis_end() and redis_stop(). Callbacks come on
+ * the thread of this connection and never under a lock; they may ask and write again, but not stop
+ * it.
  */
 #ifndef OPENRISK_CACHE_REDIS_H
 #define OPENRISK_CACHE_REDIS_H
@@ -50,9 +51,11 @@ struct redis_settings redis_usual(void);
 enum status redis_start(const struct redis_settings *settings, struct redis **ret_redis,
                         struct err *err) MUST_CHECK;
 /**
- * Ends what is under way: questions have failed, writes are done. No other call may be under way.
- * May wait while a name is looked up. NULL allowed.
+ * Ends what is under way: questions have failed, writes are done, and from now on nothing is taken.
+ * Others may still call. May wait while a name is looked up. Once, or not at all; NULL allowed.
  */
+void redis_end(struct redis *redis);
+/** The same, and gone: no other call may be under way. NULL allowed. */
 void redis_stop(struct redis *redis);
 
 enum redis_result { REDIS_FOUND, REDIS_ABSENT, REDIS_FAILED };

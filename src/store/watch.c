@@ -207,7 +207,7 @@ static void listen_until(struct watch *watch, int64_t until_ms)
     for (;;) {
         int64_t now_ms = clock_monotonic_ms(), left_ms = until_ms - now_ms;
         bool hears = watch->db && now_ms >= heard_ms;
-        if (left_ms <= 0 || (hears && db_rang(watch->db)))
+        if (left_ms <= 0 || (hears && (db_rang(watch->db) || db_is_broken(watch->db))))
             return;
         if (!hears && watch->db && heard_ms - now_ms < left_ms)
             left_ms = heard_ms - now_ms;

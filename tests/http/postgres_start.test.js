@@ -5,9 +5,10 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const { after, test } = require('node:test');
 
+const { randomPort } = require('../tools/port');
 const { sharedPostgres } = require('../tools/postgres');
 const { assertFails } = require('./command');
-const { cli, startServer, temporaryFolder } = require('./lib');
+const { Client, cli, inTime, launch, startServer, temporaryFolder, waitFor } = require('./lib');
 
 const SECRET = 'hushmum';
 const LISTEN = { OPENRISK_LISTEN: '127.0.0.1:0', OPENRISK_OPS_LISTEN: '127.0.0.1:0' };
@@ -161,5 +162,35 @@ test("backup and restore are SQLite's, and say what to use instead", async (t) =
     const { url } = await databaseFor(t);
     for (const [command, use] of [['backup', /pg_dump/], ['restore', /pg_restore/]]) {
         assertFails(await run([command, `${folder}/file.db`], url), 1, use);
+    }
+});
+
+test('it is not ready before there is an administrator', async (t) => {
+    const { url, sql } = await databaseFor(t);
+    const first = await startServer(t, { env: { DATABASE_URL: url } });
+    await first.stop();
+    await sql('TRUNCATE account CASCADE');
+    const key = /WRITER_LOCK "(\d+)"/.exec(fs.readFileSync(`${__dirname}/../../src/store/postgres.c`, 'utf8'))[1];
+    const locks = async (granted) => Number(await sql(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted = ${granted}`));
+    const ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    const held = sql(`SELECT pg_advisory_lock(${key}), pg_sleep(60)`).catch(() => {});
+    await waitFor(async () => (await locks(true)) === 1, 'the lock of writers');
+
+    const ops = `127.0.0.1:${randomPort()}`;
+    const run = launch(['serve'], { env: { ...LISTEN, OPENRISK_OPS_LISTEN: ops, DATABASE_URL: url, DB_WRITE_TIMEOUT: '60s' }, cwd: folder });
+    try {
+        await waitFor(async () => (await locks(false)) === 1, 'it to make the administrator');
+        const client = new Client(`http://${ops}`, undefined, '');
+        const { status, body } = await client.get('/readyz');
+        assert.deepStrictEqual([status, body], [503, 'not ready: starting\n']);
+        assert.doesNotMatch(run.stdout, /ready/);
+        await sql(ended);
+        await held;
+        await waitFor(() => /^ready /m.test(run.stdout), 'the ready line');
+        assert.strictEqual((await client.get('/readyz')).status, 200);
+        client.close();
+    } finally {
+        run.child.kill('SIGKILL');
+        await inTime(run.exited, 'openrisk serve', 20000);
     }
 });

@@ -125,6 +125,7 @@ static enum status serve(struct call *call, struct opened *opened, struct server
                               &identity, err);
     if (status != OK)
         return status;
+    api_set_ready(server->api);
     printf("ready listen=http://%s ops=http://%s\n", http_server_address(server->public_server),
            http_server_address(server->ops_server));
     fflush(stdout);

@@ -116,6 +116,7 @@ static enum status start(struct twin *twin, struct err *err)
 static void serve_until(const struct twin *twin, const sigset_t *signals)
 {
     int number;
+    api_set_ready(twin->cached.api);
     printf("ready listen=http://%s ops=http://%s plain=http://%s\n",
            http_server_address(twin->cached.public_server),
            http_server_address(twin->cached.ops_server),
