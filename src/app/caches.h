@@ -12,10 +12,17 @@
 #include "store/watch.h"
 
 /**
- * The database is looked at each CACHES_LOOK_MS, and a look has CACHES_LOOK_LIMIT_MS: so one that
- * does not answer is known to be away before K, which is fresh for CACHES_FRESH_MS, is doubtful.
+ * What was written elsewhere is seen within CACHES_BOUND_MS. So K is fresh for that long, less what
+ * the coarse clock that hits go by may be behind. The database is looked at each CACHES_LOOK_MS, and
+ * a look has CACHES_LOOK_LIMIT_MS: so one that does not answer is known to be away before K is
+ * doubtful.
  */
-enum { CACHES_LOOK_MS = 200, CACHES_LOOK_LIMIT_MS = 700, CACHES_FRESH_MS = 1000 };
+enum { CACHES_BOUND_MS = 1000, COARSE_CLOCK_MS = 20 };
+enum {
+    CACHES_LOOK_MS = 200,
+    CACHES_LOOK_LIMIT_MS = 700,
+    CACHES_FRESH_MS = CACHES_BOUND_MS - COARSE_CLOCK_MS
+};
 
 enum { CACHES_ENTRY_MAX_BYTES = 1 << 20 };
 
