@@ -51,9 +51,13 @@ void seal_write(const struct seal_key *key, const void *bytes, size_t length, ch
 
 static bool read_text(const char *text, uint8_t sealed[SEALED_MAX], size_t length)
 {
+    /* libsodium takes any byte beyond ASCII for an underscore. */
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t found;
     assert(length + SEAL_SHORT_BYTES <= SEALED_MAX);
-    return sodium_base642bin(sealed, SEALED_MAX, text, strlen(text), NULL, &found, NULL, VARIANT) ==
+    return text[strspn(text, alphabet)] == '\0' &&
+           sodium_base642bin(sealed, SEALED_MAX, text, strlen(text), NULL, &found, NULL, VARIANT) ==
                0 &&
            found == length + SEAL_SHORT_BYTES;
 }
