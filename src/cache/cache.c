@@ -316,7 +316,10 @@ bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
 
 /* The second level */
 
-/** As a load that ends; but if K has passed it, it is as if nothing had been found. */
+/**
+ * As a load that ends; but if K has passed it, or is not fresh any more, it is as if nothing had
+ * been found: some may have joined long after K was read.
+ */
 static void found(struct second_question *question, struct cache_value *value, int64_t ttl_ms)
 {
     struct cache_inquiry *inquiry =
@@ -328,10 +331,11 @@ static void found(struct second_question *question, struct cache_value *value, i
     if (ttl_ms < terms.ttl_ms)
         terms.ttl_ms = (unsigned)ttl_ms;
     struct shard *shard = lock_shard(cache, &flight->key);
-    bool lands = value && generations_hold(cache->k, &landing.vector, terms.scopes);
+    int64_t now_ms = clock_monotonic_ms();
+    bool lands = value && generations_are_fresh(cache->k, now_ms) &&
+                 generations_hold(cache->k, &landing.vector, terms.scopes);
     if (lands) {
-        landing.stored =
-            store(cache, shard, &flight->key, &terms, &landing.vector, clock_monotonic_ms(), value);
+        landing.stored = store(cache, shard, &flight->key, &terms, &landing.vector, now_ms, value);
         shard->counts.loads--;
         shard->counts.second_hits++;
         take_off(shard, flight);

@@ -40,12 +40,12 @@ static void see(struct node *node, int64_t of_a)
     assert_true(generations_seen(node->k, generations_look(node->k), &vector));
 }
 
-static void node_start(struct node *node, int port)
+static void node_start(struct node *node, int port, unsigned fresh_ms)
 {
     struct redis_settings redis = test_redis_settings(port);
     struct cache_settings settings = {
         .max_bytes = MAX_BYTES, .entry_max_bytes = ENTRY_MAX_BYTES, .shards_max = 1};
-    node->k = generations_new(FRESH_MS, 0);
+    node->k = generations_new(fresh_ms, 0);
     node->redis = test_redis_start(&redis);
     struct second_settings second = second_test_settings(node->redis, &node->clock, &hash_key);
     node->second = second_new(&second);
@@ -67,7 +67,7 @@ static int setup(void **state)
     struct fixture *fixture = mem_zalloc(1, sizeof *fixture);
     redis_server_start(&fixture->server, NULL);
     for (int i = 0; i < NODES; i++)
-        node_start(&fixture->nodes[i], fixture->server.port);
+        node_start(&fixture->nodes[i], fixture->server.port, FRESH_MS);
     for (int i = 0; i < NODES; i++)
         test_wait_for_state(fixture->nodes[i].redis, BREAKER_CLOSED);
     fixture->key = test_key(KEY, fixture->text);
@@ -293,6 +293,37 @@ static void what_k_has_passed_meanwhile_is_not_given(void **state)
     assert_int_equal(counts_of(second).loads, 2);
 }
 
+static bool is_not_fresh(void *context)
+{
+    struct node *node = context;
+    return !generations_are_fresh(node->k, clock_monotonic_ms());
+}
+
+/** Other nodes have had longer to write than a fresh K allows, before the last one came. */
+static void what_an_old_k_says_is_not_given_to_who_came_when_it_was_old(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *second = &fixture->nodes[1];
+    struct client leader, waiter;
+    load_on(fixture, &fixture->nodes[0], 41, 1);
+    node_stop(second);
+    node_start(second, fixture->server.port, 1000);
+    test_wait_for_state(second->redis, BREAKER_CLOSED);
+    redis_server_signal(&fixture->server, SIGSTOP);
+    see(second, 1);
+    assert_int_equal(enter(fixture, second, &leader), CACHE_LEADS);
+    assert_true(cache_ask_second(leader.flight, &leader.inquiry));
+    test_wait(is_not_fresh, second, "the end of K's time");
+    assert_int_equal(enter(fixture, second, &waiter), CACHE_WAITS);
+    redis_server_signal(&fixture->server, SIGCONT);
+    test_wait(is_answered, &leader, "an answer to the one who leads");
+    assert_null(leader.value);
+    see(second, 2);
+    assert_false(load_and_land(&leader, 41, 1));
+    assert_true(load_and_land(&leader, 42, 2));
+    assert_int_equal(given(&waiter), 42);
+}
+
 static void a_write_elsewhere_that_is_known_here_hides_what_was_stored(void **state)
 {
     struct fixture *fixture = *state;
@@ -429,6 +460,7 @@ int main(void)
         CACHE_TEST(who_waits_for_one_who_asks_is_given_it_too),
         CACHE_TEST(who_waits_for_one_who_finds_nothing_is_given_what_that_one_loads),
         CACHE_TEST(what_k_has_passed_meanwhile_is_not_given),
+        CACHE_TEST(what_an_old_k_says_is_not_given_to_who_came_when_it_was_old),
         CACHE_TEST(a_write_elsewhere_that_is_known_here_hides_what_was_stored),
         CACHE_TEST(what_is_not_kept_here_is_not_stored_there),
         CACHE_TEST(nobody_asks_for_what_an_unreliable_k_says),
