@@ -366,6 +366,21 @@ static void put_body(struct json_writer *out, const struct route *route)
     json_close_object(out);
 }
 
+/** What writes bring back besides their body (api/consistency.h). */
+static void put_write_headers(struct json_writer *out)
+{
+    json_open_object(out, "headers");
+    json_open_object(out, "Consistency-Token");
+    json_put_string(out, "description",
+                    "only if something was written; a later request that sends it back as a header "
+                    "of this name sees that on any node");
+    json_open_object(out, "schema");
+    json_put_string(out, "type", "string");
+    json_close_object(out);
+    json_close_object(out);
+    json_close_object(out);
+}
+
 static void put_answers(struct json_writer *out, const struct route *route)
 {
     char status[8];
@@ -373,6 +388,8 @@ static void put_answers(struct json_writer *out, const struct route *route)
     json_open_object(out, "responses");
     json_open_object(out, status);
     json_put_string(out, "description", "done");
+    if (route->method != HTTP_GET)
+        put_write_headers(out);
     if (route->answers)
         put_content(out, "application/json", route->answers);
     json_close_object(out);
