@@ -16,7 +16,7 @@ const path = require('node:path');
 const { cli, ROOT, startServer, temporaryFolder } = require('../http/lib');
 const { kevLines } = require('./generate-kev');
 const { CONNECTIONS, fullLoad, shareProcessors, steadyLoad } = require('./load');
-const { addJson, medianOf, options, residentMb, serverWith } = require('./measure');
+const { addJson, differenceOf, inRounds, options, printTable, residentMb, runAll, serverWith, timesOf } = require('./measure');
 const { answerOf, startBare, startNginx, startVarnish } = require('./rivals');
 
 const KEV = path.join(ROOT, 'tests/data/kev.csv');
@@ -138,34 +138,6 @@ async function mustHit(client, work) {
     return figures;
 }
 
-/**
- * Call `measure(server)` in `rounds` interleaved rounds: a map from each server to its medians, with the
- * figures of each round as `rounds`.
- */
-async function inRounds(rounds, servers, client, measure) {
-    const all = new Map(servers.map((server) => [server, []]));
-    for (let round = 0; round < rounds; round++) {
-        for (let turn = 0; turn < servers.length; turn++) {
-            const server = servers[(round + turn) % servers.length];
-            const work = () => measure(server);
-            all.get(server).push(server.cached ? await mustHit(client, work) : await work());
-        }
-    }
-    const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((key) => [key, medianOf(list.map((figures) => figures[key]))]));
-    return new Map([...all].map(([server, list]) => [server, { ...medians(list), rounds: list }]));
-}
-
-/**
- * What one server's figure is to another's, round by round, and the median of that: the speed of the
- * machine changes between rounds, less so within one.
- */
-function compared(ours, theirs, key, compare) {
-    return medianOf(ours.rounds.map((figures, round) => compare(figures[key], theirs.rounds[round][key])));
-}
-
-const timesOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a / b);
-const differenceOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a - b);
-
 /** A p99 is the work of few moments in which the machine did something else: it takes more rounds to tell. */
 function steadyRounds(rounds) {
     return 2 * rounds + 1;
@@ -179,25 +151,19 @@ async function measureSize(processor, ours, bytes, { rounds, seconds }) {
         const route = await routeOfSize(ours.uncachedClient, bytes);
         const servers = await contenders(cleanUps, ours, route);
         const [cached, nginx, varnish] = servers;
-        const full = await inRounds(rounds, servers, client, (server) => fullLoad(processor, server, route, client.token, seconds));
+        const checked = (measure) => (server) => (server.cached ? mustHit(client, () => measure(server)) : measure(server));
+        const full = await inRounds(rounds, servers, checked((server) => fullLoad(processor, server, route, client.token, seconds)));
         const rate = Math.round(LOAD_SHARE * Math.min(full.get(cached).rate, full.get(nginx).rate));
         const able = [cached, nginx, ...(full.get(varnish).rate * (1 - TIE) > rate ? [varnish] : [])];
-        const steady = await inRounds(steadyRounds(rounds), able, client, (server) =>
+        const steady = await inRounds(steadyRounds(rounds), able, checked((server) =>
             steadyLoad(processor, PACE, server, route, client.token, rate, seconds),
-        );
+        ));
         return {
             bytes, route, rate,
             servers: servers.map((server) => ({ ...server, full: full.get(server), steady: steady.get(server) })),
         };
     } finally {
         await runAll(cleanUps);
-    }
-}
-
-/** The other way round: a program ends before its folder goes. */
-async function runAll(cleanUps) {
-    for (const cleanUp of cleanUps.reverse()) {
-        await cleanUp();
     }
 }
 
@@ -232,12 +198,6 @@ function figuresOf({ bytes, servers }) {
             ...['p50', 'p99'].filter((key) => key in steady).map((key) => result('steady load', key, steady[key])),
         ];
     });
-}
-
-function printTable(titles, rows) {
-    const line = ([first, ...cells]) => console.log(`${first.padEnd(24)}${cells.map((cell) => cell.padStart(12)).join('')}`);
-    line(titles);
-    rows.forEach(line);
 }
 
 function printSize({ bytes, route, rate, servers }) {

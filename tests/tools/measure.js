@@ -29,6 +29,46 @@ function medianOf(values) {
     return quantile([...values].sort((a, b) => a - b), 0.5);
 }
 
+/**
+ * Call `measure(one)` for each of `all` in interleaved rounds, each of which begins with another one: a map
+ * from each to the medians of its figures, with the figures of each round as `rounds`.
+ */
+async function inRounds(rounds, all, measure) {
+    const taken = new Map(all.map((one) => [one, []]));
+    for (let round = 0; round < rounds; round++) {
+        for (let turn = 0; turn < all.length; turn++) {
+            const one = all[(round + turn) % all.length];
+            taken.get(one).push(await measure(one, round));
+        }
+    }
+    const medians = (list) => Object.fromEntries(Object.keys(list[0]).map((key) => [key, medianOf(list.map((figures) => figures[key]))]));
+    return new Map([...taken].map(([one, list]) => [one, { ...medians(list), rounds: list }]));
+}
+
+/**
+ * What the figure of one is to another's, round by round, and the median of that: the speed of the
+ * machine changes between rounds, less so within one.
+ */
+function compared(ours, theirs, key, compare) {
+    return medianOf(ours.rounds.map((figures, round) => compare(figures[key], theirs.rounds[round][key])));
+}
+
+const timesOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a / b);
+const differenceOf = (ours, theirs, key) => compared(ours, theirs, key, (a, b) => a - b);
+
+/** The other way round: a program ends before its folder goes. */
+async function runAll(cleanUps) {
+    for (const cleanUp of cleanUps.reverse()) {
+        await cleanUp();
+    }
+}
+
+function printTable(titles, rows, width = 12) {
+    const line = ([first, ...cells]) => console.log(`${first.padEnd(24)}${cells.map((cell) => cell.padStart(width)).join('')}`);
+    line(titles);
+    rows.forEach(line);
+}
+
 /** Import a file into the database that a stopped server uses: the seconds it took. */
 async function importFile(server, file) {
     const began = process.hrtime.bigint();
@@ -58,4 +98,6 @@ function addJson(file, results) {
     fs.writeFileSync(file, `${JSON.stringify([...before, ...results], null, 2)}\n`);
 }
 
-module.exports = { addJson, importFile, medianOf, options, quantile, residentMb, serverWith };
+module.exports = {
+    addJson, differenceOf, importFile, inRounds, medianOf, options, printTable, quantile, residentMb, runAll, serverWith, timesOf,
+};
