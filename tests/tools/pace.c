@@ -2,7 +2,10 @@
  * Sends requests at a fixed rate, whatever the server does, and measures how long each answer took.
  * script/bench uses it for latency below full load.
  *
- *   pace PORT PATH RATE WARM_UP_S SECONDS ["NAME: VALUE" …]     to 127.0.0.1
+ *   pace [-o FILE] PORT PATH RATE WARM_UP_S SECONDS ["NAME: VALUE" …]     to 127.0.0.1
+ *
+ * PATH may be `@FILE`, with a path in each line: they are asked for one after the other, and then
+ * from the first again.
  *
  * Requests fall due at random moments, RATE of them a second on average: as from many people who do
  * not know of each other (a Poisson process, the same one in every run). An answer's time runs from
@@ -15,10 +18,17 @@
  *
  * Prints one line of JSON: `p50_us` and `p99_us` from due to answered, and `own_p99_us`, the part
  * of it from due to sent while a connection was free: that much we have been late ourselves.
+ * `starved`: so many requests were due while no connection was free, so all their answers were
+ * late.
+ *
+ * -o: a line for each answer, `DUE_US LINE LATENCY_US DELAY_US LEVEL`: when it was due (monotonic
+ * clock), the line of its path from 0, how long it took, how late we were ourselves (-1 if no
+ * connection was free), and who gave it: 1 the memory, 2 the second level, 0 neither.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -34,6 +44,7 @@
 enum {
     CONNECTIONS = 64,
     REQUEST_BYTES_MAX = 4096,
+    PATH_BYTES_MAX = 1024,
     READ_BYTES = 64 * 1024,
     /* So long after the last request was due, one that is not answered has failed. */
     PATIENCE_S = 5,
@@ -43,8 +54,16 @@ static const int64_t NS = 1000000000;
 
 struct connection {
     int socket;
-    int64_t due_ns;
+    int64_t due_ns, delay_ns;
+    size_t line; /* of its path */
     size_t left; /* Bytes of the answer still to come; 0 before its head. */
+    int level;
+};
+
+struct record {
+    int64_t due_ns, ns, delay_ns;
+    size_t line;
+    int level;
 };
 
 struct times {
@@ -57,13 +76,17 @@ struct pace {
     struct connection *idle[CONNECTIONS]; /* A ring, so that all of them take turns. */
     unsigned idle_first, idle_count;
     int epoll;
-    char request[REQUEST_BYTES_MAX];
-    size_t request_length;
+    char **paths;
+    size_t path_count, path_at;
+    char headers[REQUEST_BYTES_MAX]; /* what follows the path */
+    size_t headers_length;
     double gap_ns;
     uint64_t random;
     int64_t next_ns, measured_from_ns, end_ns;
     bool starved; /* Behind, because a request was due while no connection was free. */
+    size_t starvations;
     struct times answers, delays;
+    struct record *records; /* NULL, or as many as `answers` has room for */
 };
 
 static void require(bool holds, const char *what)
@@ -94,6 +117,20 @@ static void times_add(struct times *times, int64_t ns)
 {
     require(times->count < times->room, "more requests than were asked for");
     times->ns[times->count++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+/** An answer that has come. */
+static void note(struct pace *pace, const struct connection *connection, int64_t ns)
+{
+    if (pace->records)
+        pace->records[pace->answers.count] = (struct record){
+            .due_ns = connection->due_ns,
+            .ns = ns,
+            .delay_ns = connection->delay_ns,
+            .line = connection->line,
+            .level = connection->level,
+        };
+    times_add(&pace->answers, ns);
 }
 
 static int compare(const void *a, const void *b)
@@ -143,6 +180,21 @@ static void connect_all(struct pace *pace, uint16_t port)
     }
 }
 
+static void send_request(struct pace *pace, struct connection *connection)
+{
+    char request[sizeof "GET " + PATH_BYTES_MAX + REQUEST_BYTES_MAX] = "GET ";
+    const char *path = pace->paths[pace->path_at];
+    size_t length = strlen("GET "), path_length = strlen(path);
+    connection->line = pace->path_at;
+    pace->path_at = (pace->path_at + 1) % pace->path_count;
+    memcpy(request + length, path, path_length);
+    length += path_length;
+    memcpy(request + length, pace->headers, pace->headers_length);
+    length += pace->headers_length;
+    require(send(connection->socket, request, length, MSG_NOSIGNAL) == (ssize_t)length,
+            "a request could not be sent");
+}
+
 /** Send what is due, on connections that are free. */
 static void send_due(struct pace *pace)
 {
@@ -156,26 +208,40 @@ static void send_due(struct pace *pace)
             pace->starved = true;
             return;
         }
+        pace->starvations += pace->starved;
         struct connection *connection = pace->idle[pace->idle_first];
         pace->idle_first = (pace->idle_first + 1) % CONNECTIONS;
         pace->idle_count--;
         connection->due_ns = pace->next_ns;
+        connection->delay_ns = pace->starved ? -1000 : now - pace->next_ns;
         if (!pace->starved && pace->next_ns >= pace->measured_from_ns)
-            times_add(&pace->delays, now - pace->next_ns);
+            times_add(&pace->delays, connection->delay_ns);
         pace->next_ns += gap_ns(pace);
-        ssize_t sent = send(connection->socket, pace->request, pace->request_length, MSG_NOSIGNAL);
-        require(sent == (ssize_t)pace->request_length, "a request could not be sent");
+        send_request(pace, connection);
     }
 }
 
+/** Which level of the cache an answer with this head is from, as it says. */
+static int level_of(const char *head, const char *end)
+{
+    const char *hit = strcasestr(head, "\r\nCache-Status: openrisk; hit");
+    if (!hit || hit >= end)
+        return 0;
+    const char *second = strstr(hit + 2, "second-level");
+    return second && second < strstr(hit + 2, "\r\n") ? 2 : 1;
+}
+
 /** The length of the whole answer, whose head must be in the first bytes that came. */
-static size_t answer_length(char *bytes)
+static size_t answer_length(const char *bytes, int *ret_level)
 {
     const char *end = strstr(bytes, "\r\n\r\n");
     require(end, "the head of an answer came in pieces");
+    if (strncmp(bytes, "HTTP/1.1 200 ", 13) != 0)
+        fprintf(stderr, "%.*s\n", (int)(end - bytes), bytes);
     require(strncmp(bytes, "HTTP/1.1 200 ", 13) == 0, "an answer is not 200");
     const char *length = strcasestr(bytes, "\r\nContent-Length:");
     require(length && length < end, "an answer has no Content-Length");
+    *ret_level = level_of(bytes, end);
     return (size_t)(end + 4 - bytes) + strtoul(length + 17, NULL, 10);
 }
 
@@ -189,13 +255,13 @@ static void receive(struct pace *pace, struct connection *connection)
     require(got > 0, "the server closed a connection");
     bytes[got] = '\0';
     if (connection->left == 0)
-        connection->left = answer_length(bytes);
+        connection->left = answer_length(bytes, &connection->level);
     require((size_t)got <= connection->left, "an answer is longer than it says");
     connection->left -= (size_t)got;
     if (connection->left > 0)
         return;
     if (connection->due_ns >= pace->measured_from_ns)
-        times_add(&pace->answers, now_ns() - connection->due_ns);
+        note(pace, connection, now_ns() - connection->due_ns);
     put_idle(pace, connection);
 }
 
@@ -213,36 +279,91 @@ static void run(struct pace *pace)
     }
 }
 
-static void write_request(struct pace *pace, char **argv, int argc)
+static void write_headers(struct pace *pace, const char *port, char **headers, int count)
 {
-    FILE *request = fmemopen(pace->request, sizeof pace->request, "w");
-    fprintf(request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", argv[2], argv[1]);
-    for (int i = 6; i < argc; i++)
-        fprintf(request, "%s\r\n", argv[i]);
-    fprintf(request, "\r\n");
-    require(fclose(request) == 0, "the headers are too long");
-    pace->request_length = strlen(pace->request);
-    require(pace->request_length < sizeof pace->request - 1, "the headers are too long");
+    FILE *out = fmemopen(pace->headers, sizeof pace->headers, "w");
+    fprintf(out, " HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", port);
+    for (int i = 0; i < count; i++)
+        fprintf(out, "%s\r\n", headers[i]);
+    fprintf(out, "\r\n");
+    require(fclose(out) == 0, "the headers are too long");
+    pace->headers_length = strlen(pace->headers);
+    require(pace->headers_length < sizeof pace->headers - 1, "the headers are too long");
+}
+
+static void add_path(struct pace *pace, char *path)
+{
+    require(strlen(path) < PATH_BYTES_MAX, "a path is too long");
+    if ((pace->path_count & (pace->path_count - 1)) == 0) { /* It is full at each power of two. */
+        size_t room = pace->path_count > 0 ? 2 * pace->path_count : 1;
+        pace->paths = realloc(pace->paths, room * sizeof *pace->paths);
+        require(pace->paths, "no memory for the paths");
+    }
+    pace->paths[pace->path_count++] = path;
+}
+
+static void read_paths(struct pace *pace, const char *name)
+{
+    FILE *file = fopen(name, "r");
+    require(file, "there is no such file of paths");
+    char line[PATH_BYTES_MAX + 2];
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        add_path(pace, strdup(line));
+    }
+    fclose(file);
+    require(pace->path_count > 0, "the file of paths is empty");
+}
+
+static void write_records(const struct pace *pace, const char *name)
+{
+    FILE *file = fopen(name, "w");
+    require(file, "the file of records cannot be written");
+    for (size_t i = 0; i < pace->answers.count; i++) {
+        const struct record *record = &pace->records[i];
+        fprintf(file, "%" PRId64 " %zu %" PRId64 " %" PRId64 " %d\n", record->due_ns / 1000,
+                record->line, record->ns / 1000, record->delay_ns / 1000, record->level);
+    }
+    require(fclose(file) == 0, "the file of records cannot be written");
 }
 
 int main(int argc, char **argv)
 {
-    require(argc >= 6, "PORT PATH RATE WARM_UP_S SECONDS [\"NAME: VALUE\" …]");
+    const char *records = NULL;
+    if (argc > 2 && strcmp(argv[1], "-o") == 0) {
+        records = argv[2];
+        argv += 2;
+        argc -= 2;
+    }
+    require(argc >= 6, "[-o FILE] PORT PATH RATE WARM_UP_S SECONDS [\"NAME: VALUE\" …]");
     static struct pace pace = {.random = 88172645463325252u};
     double rate = strtod(argv[3], NULL), warm_up_s = strtod(argv[4], NULL);
     double seconds = strtod(argv[5], NULL);
     require(rate > 0 && warm_up_s >= 0 && seconds > 0, "RATE and SECONDS are more than 0");
     pace.gap_ns = (double)NS / rate;
-    write_request(&pace, argv, argc);
+    if (argv[2][0] == '@')
+        read_paths(&pace, argv[2] + 1);
+    else
+        add_path(&pace, argv[2]);
+    write_headers(&pace, argv[1], argv + 6, argc - 6);
     times_init(&pace.answers, rate * seconds * 1.5 + 1000);
     times_init(&pace.delays, rate * seconds * 1.5 + 1000);
+    if (records) {
+        size_t bytes = pace.answers.room * sizeof *pace.records;
+        pace.records = malloc(bytes);
+        require(pace.records, "no memory for the records");
+        memset(pace.records, 1, bytes); /* As in times_init(). */
+    }
     connect_all(&pace, (uint16_t)strtoul(argv[1], NULL, 10));
     pace.next_ns = now_ns();
     pace.measured_from_ns = pace.next_ns + (int64_t)(warm_up_s * (double)NS);
     pace.end_ns = pace.measured_from_ns + (int64_t)(seconds * (double)NS);
     run(&pace);
-    printf("{\"requests\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"own_p99_us\": %.1f}\n",
+    if (records)
+        write_records(&pace, records); /* Before the quantiles: they sort. */
+    printf("{\"requests\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"own_p99_us\": %.1f, "
+           "\"starved\": %zu, \"began_us\": %" PRId64 "}\n",
            pace.answers.count, quantile_us(&pace.answers, 0.5), quantile_us(&pace.answers, 0.99),
-           quantile_us(&pace.delays, 0.99));
+           quantile_us(&pace.delays, 0.99), pace.starvations, pace.measured_from_ns / 1000);
     return 0;
 }
