@@ -77,11 +77,13 @@ function wrkMs(output, share) {
 
 /**
  * As many requests as the server answers, over 64 connections: {requests, rate, p50 and p99 in ms, cpu and
- * user in µs per request}. Fails if one of them is not answered with 2xx.
+ * user in µs per request}. `script`: for wrk, which then chooses what to ask for. Fails if one of them is not
+ * answered with 2xx.
  */
-async function fullLoad(processor, server, route, token, seconds) {
+async function fullLoad(processor, server, route, token, seconds, { connections = CONNECTIONS, script } = {}) {
     const before = cpuOf(server.pid);
-    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', '-H', `Authorization: Bearer ${token}`];
+    const chosen = script === undefined ? [] : ['-s', script];
+    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...chosen, '-H', `Authorization: Bearer ${token}`];
     const output = await generate(processor, 'wrk', [...args, `http://127.0.0.1:${server.port}${route}`], seconds);
     const after = cpuOf(server.pid);
     if (/Non-2xx|Socket errors/.test(output)) {
@@ -109,4 +111,22 @@ async function steadyLoad(processor, program, server, route, token, rate, second
     return { requests: figures.requests, p50: figures.p50_us / 1000, p99: figures.p99_us / 1000, own: figures.own_p99_us / 1000 };
 }
 
-module.exports = { CONNECTIONS, fullLoad, shareProcessors, steadyLoad };
+/**
+ * `rate` requests a second for the paths in a file, one after the other: {starved, records: [{at, line, ms, delay,
+ * level}]}, see tests/tools/pace.c; `at` is in seconds since the load began, in the order of the answers, and
+ * `began` is when that was (process.hrtime, seconds).
+ */
+async function recordedLoad(processor, program, server, paths, token, rate, seconds) {
+    const file = `${paths}.records`;
+    const args = ['-o', file, server.port, `@${paths}`, rate, 0, seconds, `Authorization: Bearer ${token}`].map(String);
+    const figures = JSON.parse(await generate(processor, program, args, seconds));
+    const began = figures.began_us / 1e6;
+    const records = fs.readFileSync(file, 'latin1').trimEnd().split('\n').map((text) => {
+        const [due, line, us, delay, level] = text.split(' ').map(Number);
+        return { at: due / 1e6 - began, line, ms: us / 1000, delay: delay / 1000, level };
+    });
+    fs.rmSync(file);
+    return { starved: figures.starved, began, records };
+}
+
+module.exports = { CONNECTIONS, fullLoad, recordedLoad, shareProcessors, steadyLoad };
