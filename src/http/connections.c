@@ -266,9 +266,10 @@ void connections_end_work(struct connections *connections)
 void connections_end_work_elsewhere(struct connections *connections)
 {
     /* Event loops are joined before a server is freed, other threads are not: the count may only
-     * be seen to fall by one who has taken the lock after us. */
+     * be seen to fall by one who has taken the lock after us. Only a drain that has closed the
+     * server to work waits for it; the watcher would be woken for nothing by every answer. */
     pthread_mutex_lock(&connections->lock);
-    if (atomic_fetch_sub(&connections->busy, 1) == 1)
+    if (atomic_fetch_sub(&connections->busy, 1) == 1 && atomic_load(&connections->closed_to_work))
         pthread_cond_broadcast(&connections->changed);
     pthread_mutex_unlock(&connections->lock);
 }
