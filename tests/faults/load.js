@@ -100,9 +100,9 @@ class Load {
         return undefined;
     }
 
-    /** `step` again and again, until the load ends; what it throws is a fault. */
-    run(kind, step, pauseMs = PAUSE_MS) {
-        const client = this.server.client(this.admin.token);
+    /** `step` again and again, until the load ends; what it throws is a fault. `server`: of whom it asks. */
+    run(kind, step, pauseMs = PAUSE_MS, server = this.server) {
+        const client = server.client(this.admin.token);
         const turns = async () => {
             for (let turn = 0; !this.isStopping; turn++) {
                 try {
@@ -255,4 +255,4 @@ async function startLoad(t, server, { patienceMs, ...clients }) {
     return load;
 }
 
-module.exports = { startLoad };
+module.exports = { Load, startLoad };
