@@ -208,7 +208,7 @@ static void send_due(struct pace *pace)
             pace->starved = true;
             return;
         }
-        pace->starvations += pace->starved;
+        pace->starvations += pace->starved && pace->next_ns >= pace->measured_from_ns;
         struct connection *connection = pace->idle[pace->idle_first];
         pace->idle_first = (pace->idle_first + 1) % CONNECTIONS;
         pace->idle_count--;

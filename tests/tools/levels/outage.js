@@ -99,7 +99,8 @@ async function measureRound(context, node, file, phases) {
     const lasts = phases.reduce((sum, phase) => sum + phase.lasts, 0);
     const opened = (await cacheOf(node)).second_level.opened;
     const load = recordedLoad(context.processor, PACE, node, file, node.token, RATE, LEAD_IN_S + lasts + 1);
-    const [began, { began: start, records, starved }] = await Promise.all([happen(redis, phases), load]);
+    const [began, { began: start, records }] = await Promise.all([happen(redis, phases), load]);
+    const starved = records.filter(({ at, delay }) => at >= began[0] - start && delay < 0).length;
     const figures = phases.map((phase, at) => {
         const [from, to] = [began[at] - start, (began[at + 1] || began[at] + phase.lasts) - start];
         const own = figuresOf(records.filter((record) => record.at >= from && record.at < to));
