@@ -47,9 +47,11 @@ static enum status open_if_need_be(struct watch *watch, struct err *err)
 
 /**
  * The database has gone back. What was cached of its lost future is given up for good when the
- * generations are beyond it. Another writer may be in the way; then the next look tries again.
+ * generations are beyond it: all of them, since not all that was lost had bumped one; a sign-in
+ * does not, and whoever signed in then is nobody now. Another writer may be in the way; then the
+ * next look tries again.
  */
-static void lift(struct watch *watch, unsigned scopes)
+static void lift(struct watch *watch)
 {
     char text[ERR_FIELD_SIZE + ERR_MESSAGE_SIZE];
     struct err err;
@@ -62,7 +64,7 @@ static void lift(struct watch *watch, unsigned scopes)
     enum status status = db_begin_write(watch->db, clock_now_ms(watch->settings.clock),
                                         watch->settings.limit_ms, &err);
     if (status == OK) {
-        db_touch(watch->db, scopes);
+        db_touch(watch->db, (1u << SCOPES) - 1);
         status = db_commit(watch->db, &err);
     }
     if (status != OK)
@@ -82,9 +84,8 @@ static enum status read_generations(struct watch *watch, struct err *err)
     if (status != OK)
         return status;
     db_rollback(watch->db);
-    unsigned behind = watch->database->watcher ? db_scopes_behind(watch->db) : 0;
-    if (behind)
-        lift(watch, behind);
+    if (watch->database->watcher && db_scopes_behind(watch->db))
+        lift(watch);
     else
         watch->is_behind = false;
     return OK;

@@ -12,7 +12,7 @@
  * doorbell (db_listen()), a look is made as soon as somebody has written.
  *
  * If a look finds the database older than what was known before (db_scopes_behind()), the watch
- * lifts the generations over what was known, and says so in the log.
+ * lifts all generations over what was known, and says so in the log.
  *
  * Opening one may take as long as the database's limits allow. What must come in time whatever the
  * database does is `tick`, so it has a thread of its own.
