@@ -12,7 +12,7 @@
  * sockets, so what was raised before an answer left is seen by whoever handles the next request.
  *
  * `confirmed` follows `doubts`: a read confirms the doubts that were there when it began. A doubt
- * that comes while it reads stays. In the same way `began_ms` follows `failed_ms`, and nothing
+ * that comes while it reads stays. In the same way `answered_ms` follows `failed_ms`, and nothing
  * needs to be taken back when the database returns: a failure that is told late changes nothing.
  */
 enum { EVERY_SCOPE = (1u << CACHE_SCOPES_MAX) - 1 };
@@ -21,8 +21,9 @@ struct generations {
     unsigned fresh_ms, grace_ms;
     _Atomic int64_t of[CACHE_SCOPES_MAX];
     _Atomic uint64_t doubts, confirmed;
-    _Atomic int64_t began_ms;  /* of the youngest read; 0: none yet */
-    _Atomic int64_t failed_ms; /* when the youngest one began that failed; 0: none yet */
+    _Atomic int64_t began_ms;    /* of the youngest read that K rests on; 0: none yet */
+    _Atomic int64_t answered_ms; /* the same, also of those that found the database gone back */
+    _Atomic int64_t failed_ms;   /* when the youngest one began that failed; 0: none yet */
 };
 
 struct cache_vector cache_vector_of(const int64_t *numbers, size_t count)
@@ -73,10 +74,12 @@ bool generations_seen(struct generations *k, struct cache_look look,
         raise(&k->of[scope], vector->of[scope]);
     if (!cache_vector_covers(vector, &look.known, EVERY_SCOPE)) {
         generations_doubt(k);
+        raise(&k->answered_ms, look.began_ms);
         return false;
     }
     raise_count(&k->confirmed, look.doubts);
     raise(&k->began_ms, look.began_ms);
+    raise(&k->answered_ms, look.began_ms);
     return true;
 }
 
@@ -119,13 +122,14 @@ bool generations_are_fresh(const struct generations *k, int64_t now_ms)
 
 bool generations_are_away(const struct generations *k)
 {
-    return atomic_load(&k->failed_ms) > atomic_load(&k->began_ms);
+    return atomic_load(&k->failed_ms) > atomic_load(&k->answered_ms);
 }
 
 bool generations_have_grace(const struct generations *k, int64_t now_ms)
 {
     int64_t began_ms = atomic_load(&k->began_ms);
-    return k->grace_ms > 0 && began_ms != 0 && generations_are_away(k) &&
+    bool has_gone_back = atomic_load(&k->answered_ms) > began_ms;
+    return k->grace_ms > 0 && began_ms != 0 && generations_are_away(k) && !has_gone_back &&
            now_ms <= began_ms + k->grace_ms;
 }
 

@@ -23,7 +23,8 @@
  * While the database is away nobody can confirm K. What K has not passed may then still be given,
  * but only to those who are told that it is unverified, and only for the grace after the youngest
  * read began. Being away is more than being doubtful: a read must have failed that began later than
- * the youngest one that went well. It is over with the next one that begins after the failed one.
+ * the youngest one that went well. It is over with the next one that begins after the failed one,
+ * also if that finds that the database has gone back: what it has lost is given to nobody then.
  *
  * All functions are thread-safe and take no lock. Scopes are numbers below CACHE_SCOPES_MAX whose
  * meaning is the caller's; a set of them is a mask of bits. Times are of the monotonic clock.

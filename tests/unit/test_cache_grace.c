@@ -216,6 +216,27 @@ static void who_loads_while_away_leads_as_ever(void **state)
     assert_true(is_given_unverified(fixture)); /* what is kept stays */
 }
 
+static void what_the_database_has_lost_is_given_to_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->now_ms += 10;
+    fail_to_see(fixture);
+    fixture->now_ms += FRESH_MS;
+    assert_true(is_given_unverified(fixture));
+    fixture->database = 4; /* it was restored */
+    fixture->now_ms += 10;
+    see(fixture);
+    assert_false(is_given_unverified(fixture));
+    fixture->now_ms += 10;
+    fail_to_see(fixture); /* nor when it goes away once more */
+    assert_false(is_given_unverified(fixture));
+    fixture->database = 6;
+    fixture->now_ms += 10;
+    see(fixture);
+    fail_to_see(fixture);
+    assert_false(is_given_unverified(fixture));
+}
+
 #define GRACE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -229,6 +250,7 @@ int main(void)
         GRACE_TEST(what_would_expire_meanwhile_is_given_until_the_grace_ends),
         GRACE_TEST(what_had_expired_before_is_given_to_nobody),
         GRACE_TEST(who_loads_while_away_leads_as_ever),
+        GRACE_TEST(what_the_database_has_lost_is_given_to_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
