@@ -36,7 +36,8 @@ enum {
     ROWS_FETCHED = 500,
     CONNECT_MS = 5000, /* where nothing else is set: in commands */
     LAST_WORDS_MS = 100,
-    NETWORK_MS = 1000, /* an answer's way, beyond what the server may take for it */
+    NETWORK_MS = 1000, /* an answer's way, beyond what the server may take for it; or as long
+                          again, if that is shorter */
     TEXT_OID = 25,     /* pg_type.dat: the same in every server */
 };
 /* Any number that no other program uses in this database: "OpenRisk". */
@@ -122,7 +123,7 @@ static void postgres_close(struct engine_conn *conn)
 
 static int patience_ms(int statement_ms)
 {
-    return statement_ms ? statement_ms + NETWORK_MS : 0;
+    return statement_ms + (statement_ms < NETWORK_MS ? statement_ms : NETWORK_MS);
 }
 
 static enum status postgres_open(struct engine_shared *shared, struct engine_conn **ret_conn,

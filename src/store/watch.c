@@ -41,7 +41,8 @@ static enum status open_if_need_be(struct watch *watch, struct err *err)
     enum status status = db_open(watch->database, &watch->db, err);
     if (status != OK)
         return status;
-    db_set_statement_limit(watch->db, watch->settings.limit_ms);
+    /* Half of it for the server, half for the way: see NETWORK_MS in postgres.c. */
+    db_set_statement_limit(watch->db, watch->settings.limit_ms / 2);
     return db_listen(watch->db, err);
 }
 

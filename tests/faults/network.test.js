@@ -124,16 +124,19 @@ test('faults of the network under load', async (t) => {
     t.diagnostic(`figure: ${acknowledged} acknowledged writes, each is there once; of ${unsure} others nobody knew; this process was up to ${Math.round(load.lateness.maxMs)} ms late`);
 });
 
-/** The connection through which the requests of one client go: the one that has been there for the shortest time. */
-function newestLink(proxy) {
-    return [...proxy.links].at(-1);
+/** The connection by which `act` is done: the one that takes most. The watch has another. */
+async function linkOf(proxy, act) {
+    const before = new Map([...proxy.links].map((link) => [link, link.lanes.toServer.bytes]));
+    await act();
+    const taken = (link) => link.lanes.toServer.bytes - (before.get(link) || 0);
+    return [...proxy.links].reduce((one, other) => (taken(other) > taken(one) ? other : one));
 }
 
 /** How many bytes one way `write` takes. It must be of the same length each time. */
 async function measure(proxy, direction, write) {
     const lengths = [];
+    const lane = (await linkOf(proxy, write)).lanes[direction];
     for (let i = 0; i < 4; i++) {
-        const lane = newestLink(proxy).lanes[direction];
         const before = lane.bytes;
         assert.strictEqual(await write(), 200);
         lengths.push(lane.bytes - before);
@@ -175,10 +178,10 @@ test('a connection that is cut anywhere in a write: the client is told 503, and 
             // The end is where the commit is, and where exactly depends on when the read before was done with.
             const end = Array.from({ length: 13 }, (_, i) => length - 24 + 6 * i);
             for (const bytes of [...steps, ...end]) {
-                await waitFor(async () => (await patch()) === 200, 'a write');
+                const link = await linkOf(proxy, () => waitFor(async () => (await patch()) === 200, 'a write'));
                 await read(); // So that an answer is kept, which must not be given any more if the write takes effect.
                 const acknowledged = risk.acknowledged;
-                newestLink(proxy).cutAfter(bytes, direction);
+                link.cutAfter(bytes, direction);
                 const status = await patch();
                 counts[status]++;
                 const shown = await read();
@@ -211,7 +214,7 @@ test('who asks when a commit has just got lost with PostgreSQL gets what is kept
         const length = await measure(proxy, 'fromServer', patch);
         await admin.expect(200, 'GET', '/assets');
         // The answer to COMMIT is the last of them, and the watch's answers go another way.
-        newestLink(proxy).cutAfter(length - 10, 'fromServer');
+        (await linkOf(proxy, patch)).cutAfter(length - 10, 'fromServer');
         const { cuts } = proxy;
         const lost = patch();
         await waitFor(() => proxy.cuts > cuts, 'the cut');
@@ -225,4 +228,25 @@ test('who asks when a commit has just got lost with PostgreSQL gets what is kept
     }
     t.diagnostic(`figure: asked between a lost commit and the next look at the database: ${ways.join(', ')}`);
     await assertWhole(server);
+});
+
+test('a PostgreSQL that is silent is known to be away before what is kept is doubtful', async (t) => {
+    const { server, proxy } = await start(t, { DB_STATEMENT_TIMEOUT: '60s', CACHE_TTL_STATS: '10m' });
+    const admin = await server.signIn();
+    const ask = () => admin.expect(200, 'GET', '/stats');
+    await ask();
+    await proxy.stall();
+    const began = performance.now();
+    const ways = new Map();
+    let longest = 0;
+    while (performance.now() - began < 3 * LIMIT_MS) {
+        const sent = performance.now();
+        const way = (await ask()).headers['cache-status'];
+        longest = Math.max(longest, performance.now() - sent);
+        ways.set(way, (ways.get(way) || 0) + 1);
+    }
+    t.diagnostic(`figure: silent for ${3 * LIMIT_MS} ms: ${[...ways].map(([way, count]) => `${way} ×${count}`).join(', ')}; the longest took ${Math.round(longest)} ms`);
+    assert.deepStrictEqual([...ways.keys()], ['openrisk; hit', UNVERIFIED]);
+    await proxy.pass();
+    await assertSettled(server, admin);
 });
