@@ -96,18 +96,25 @@ async function waitUntilUsed({ load, admins, lateness }, before, began) {
     return performance.now() - began;
 }
 
-/** Nodes with a Redis behind a proxy. `databaseUrls`: one per node, or one undefined for a node with SQLite. */
-async function start(t, { databaseUrls = [undefined], isThere = true, passwordOf = (redis) => redis.password } = {}) {
-    const redis = await startRedis();
-    t.after(() => redis.stop());
+/** Between the nodes and Redis, until the test ends. Like the clients it is slow when the machine is busy. */
+async function proxyTo(t, redis) {
     const proxy = await startProxy(HOST, redis.port);
     t.after(() => proxy.stop());
+    return proxy;
+}
+
+/** Nodes with a Redis. `databaseUrls`: one per node, or one undefined for a node with SQLite. */
+async function start(t, { databaseUrls = [undefined], isThere = true, isProxied = false, passwordOf = (redis) => redis.password } = {}) {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const proxy = isProxied ? await proxyTo(t, redis) : undefined;
     if (!isThere) {
         await redis.kill();
     }
     const nodes = [];
+    const redisUrl = redis.urlFor('', passwordOf(redis));
     for (const url of databaseUrls) {
-        const env = { ...ENV, ...(url && { DATABASE_URL: url }), REDIS_URL: proxy.url(redis.urlFor('', passwordOf(redis))) };
+        const env = { ...ENV, ...(url && { DATABASE_URL: url }), REDIS_URL: proxy ? proxy.url(redisUrl) : redisUrl };
         nodes.push(await startServer(t, { engine: 'sqlite', env }));
     }
     return { redis, proxy, nodes };
@@ -311,7 +318,7 @@ function cutFault({ proxy }, bytes, direction) {
 }
 
 test('a node, and its Redis fails', async (t) => {
-    const all = await startUnderLoad(t);
+    const all = await startUnderLoad(t, { isProxied: true });
     const cuts = ['fromServer', 'toServer'].flatMap((direction) => [1, 40, 2000, 30000].map((bytes) => [
         `cut after ${bytes} bytes ${direction === 'toServer' ? 'to' : 'from'} Redis`,
         cutFault(all, bytes, direction),

@@ -30,6 +30,7 @@ const ENV = {
     DB_POOL_MAX_WAITING: '400',
     DB_WRITE_TIMEOUT: '20s',
     CACHE_WAIT_TIMEOUT: '20s',
+    REDIS_TIMEOUT: '150ms', // by default 50, which a busy machine exceeds without any fault
 };
 const CLIENTS = { lists: 36, risks: 14, stats: 6, writers: 8 };
 const FILLERS = 64;
