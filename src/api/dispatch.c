@@ -258,7 +258,8 @@ static bool is_for_loop(struct passage *passage)
 }
 
 /** A route that needs neither worker nor database. */
-static void run_on_loop(struct passage *passage)
+static void run_on_loop(struct passage *passage,
+                        void (*send)(struct http_request *, const struct http_reply *))
 {
     struct json_writer out;
     json_writer_init(&out, &passage->out);
@@ -280,12 +281,12 @@ static void run_on_loop(struct passage *passage)
     if (status == OK)
         status = passage->match.route->act(&call, &err);
     if (status != OK) {
-        passage_reply_error(passage, status, &err, http_reply);
+        passage_reply_error(passage, status, &err, send);
         return;
     }
     output_common_headers(passage->request);
     struct http_reply reply = output_reply(passage->request, passage->match.route, &call);
-    http_reply(passage->request, &reply);
+    send(passage->request, &reply);
 }
 
 /** Suspended. */
@@ -299,13 +300,15 @@ static void go_on(struct passage *passage)
 static void looked(struct watch_waiter *waiter, enum status status, const struct err *why)
 {
     struct passage *passage = (struct passage *)((char *)waiter - offsetof(struct passage, look));
-    if (status != OK) {
-        passage_reply_error(passage, status, why, http_reply_later);
-        return;
-    }
-    passage->session = session_find(passage->api, passage->token, passage->now_ms);
+    if (status == OK)
+        passage->session = session_find(passage->api, passage->token, passage->now_ms);
     passage->user_id = passage->session ? passage->session->caller.user_id : NULL;
-    go_on(passage);
+    if (is_for_loop(passage))
+        run_on_loop(passage, http_reply_later);
+    else if (status == OK)
+        go_on(passage);
+    else
+        passage_reply_error(passage, status, why, http_reply_later);
 }
 
 static void look_first(struct passage *passage)
@@ -332,12 +335,13 @@ static void handle(void *context, struct http_request *request)
         return;
     }
     if (is_for_loop(passage)) {
-        run_on_loop(passage);
+        run_on_loop(passage, http_reply);
         return;
     }
     passage->job.run = run;
     http_suspend(request);
-    if (passage->needs_look)
+    /* Who should not need a worker may be unknown only because K has not been read for too long. */
+    if (passage->needs_look || route->lane == LANE_LOOP)
         look_first(passage);
     else
         go_on(passage);

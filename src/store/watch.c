@@ -223,12 +223,13 @@ static void listen_until(struct watch *watch, int64_t until_ms)
 static void *keep_looking(void *context)
 {
     struct watch *watch = context;
-    for (;;) {
+    /* Asked before it listens, too: the look before may have taken the ring that says so. */
+    while (!is_stopping(watch)) {
         listen_until(watch, clock_monotonic_ms() + watch->settings.interval_ms);
-        if (is_stopping(watch))
-            return NULL;
-        look_for_them(watch);
+        if (!is_stopping(watch))
+            look_for_them(watch);
     }
+    return NULL;
 }
 
 /** Until the next tick. False when it is to stop. */

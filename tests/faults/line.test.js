@@ -10,7 +10,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 
-const { waitFor } = require('../http/lib');
+const { inTime, waitFor } = require('../http/lib');
 const { assertProblem } = require('../http/register');
 const { sharedPostgres } = require('../tools/postgres');
 const { startBehindProxy } = require('./proxied');
@@ -132,6 +132,15 @@ test('the default line: what is beyond it is refused at once and counted', async
     assert.deepStrictEqual([general.refused, general.waiting, general.timed_out], [more, line, 0]);
     const waits = [...server.log.matchAll(/ event=request .*route=\/risks status=503 us=(\d+)/g)].map(([, us]) => Number(us) / 1000);
     t.diagnostic(`figure: a full line of ${line}: ${more} were refused, the slowest after ${Math.max(...waits).toFixed(1)} ms`);
+    // Also just after the machine stood still, when nobody is known for sure.
+    for (let i = 0; i < 5; i++) {
+        process.kill(server.pid, 'SIGSTOP');
+        const asked = pools(admin);
+        await new Promise((resolve) => setTimeout(resolve, 1300));
+        process.kill(server.pid, 'SIGCONT');
+        const { general: now } = await inTime(asked, 'the state of the pool', 20000);
+        assert.strictEqual(now.waiting, line);
+    }
     await release();
     await first;
     assert.strictEqual(results.filter(({ reply }) => reply.status === 200).length, MAX + line);
