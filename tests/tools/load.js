@@ -83,7 +83,7 @@ function wrkMs(output, share) {
 async function fullLoad(processor, server, route, token, seconds, { connections = CONNECTIONS, script } = {}) {
     const before = cpuOf(server.pid);
     const chosen = script === undefined ? [] : ['-s', script];
-    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...chosen, '-H', `Authorization: Bearer ${token}`];
+    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '--latency', ...chosen, '-H', `Authorization: Bearer ${token}`];
     const output = await generate(processor, 'wrk', [...args, `http://127.0.0.1:${server.port}${route}`], seconds);
     const after = cpuOf(server.pid);
     if (/Non-2xx|Socket errors/.test(output)) {

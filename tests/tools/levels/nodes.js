@@ -13,7 +13,8 @@ const TOOLS = path.dirname(path.resolve(process.env.OPENRISK_BINARY));
 const PACE = path.join(TOOLS, 'tests/pace');
 
 /** So much of what a row is about must have been answered by the level that it names. */
-const PROOF = 0.99;
+// Not all: of what is asked for in turn a cache that a scan cannot empty still has a little, by its size.
+const PROOF = 0.97;
 
 /** Nothing expires while we measure, and all connections may wait for the database. */
 const ENVIRONMENT = {
