@@ -52,7 +52,7 @@ test(`${OPERATIONS} requests while all connections to PostgreSQL are reset every
     assert.deepStrictEqual([figures.stale, figures.backwards], [0, 0], faults.join('\n'));
     // A deletion that was answered with 503 may have taken effect, and there is nothing to delete when it is tried again.
     assert.deepStrictEqual(faults.filter((one) => !/^fault: (DELETE|PATCH|POST) \/api\/v1\/mitigations\/.*status 404/.test(one)), []);
-    assert.ok(resets >= 4 && figures.refused > 0 && figures.hits > OPERATIONS / 50, 'there was something to disturb');
+    assert.ok(resets >= 2 && figures.refused > 0 && figures.hits > OPERATIONS / 50, 'there was something to disturb');
     await assertSettled(server, admin);
     await assertWhole(server);
 });
@@ -91,7 +91,7 @@ test('two servers with one database', async (t) => {
             t.diagnostic(`figure: ${line}`);
             assert.strictEqual(figures.operations, OPERATIONS);
             assert.deepStrictEqual([figures.stale, figures.backwards, figures.errors, figures.refused], [0, 0, 0, 0], faults.join('\n'));
-            assert.ok(figures.hits > OPERATIONS / 50 && figures.writes > OPERATIONS / 200, line);
+            assert.ok(figures.hits > OPERATIONS / 50 && figures.writes > OPERATIONS / 1000, line);
         }
     });
 
