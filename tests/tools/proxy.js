@@ -105,6 +105,9 @@ class Link {
         for (const [socket, other] of [[client, this.server], [this.server, client]]) {
             socket.setNoDelay(true);
             socket.on('error', () => resetSocket(other));
+            // Either may outlive the other, and what nobody ends would keep this process from its end.
+            proxy.sockets.add(socket);
+            socket.on('close', () => proxy.sockets.delete(socket));
         }
         client.on('close', () => proxy.links.delete(this));
         this.pump();
@@ -137,6 +140,7 @@ class Proxy {
     constructor(target) {
         this.target = target;
         this.links = new Set();
+        this.sockets = new Set();
         this.accepted = 0;
         this.cuts = 0;
         this.bytes = { fromServer: 0, toServer: 0 };
@@ -223,16 +227,14 @@ class Proxy {
         if (listener) {
             this.listener = undefined;
             const closed = new Promise((resolve) => listener.close(resolve));
-            this.links.forEach((link) => {
-                link.server.destroy();
-                link.client.destroy();
-            });
+            this.sockets.forEach((socket) => socket.destroy());
             await closed;
         }
     }
 
     async stop() {
         await this.down();
+        this.sockets.forEach((socket) => socket.destroy());
     }
 }
 
