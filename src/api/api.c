@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 /* Per address there may be this many times more failed sign-ins than per account and address. */
 enum { ADDRESS_FACTOR = 5 };
@@ -74,10 +75,7 @@ static bool ops_may(const struct api *api, struct http_request *request)
         return true;
     if (!have || strncmp(have, "Bearer ", 7) != 0 || strlen(have + 7) != strlen(want))
         return false;
-    unsigned difference = 0;
-    for (size_t i = 0; want[i]; i++)
-        difference |= (unsigned char)want[i] ^ (unsigned char)have[7 + i];
-    return difference == 0;
+    return text_equal_secret(want, have + 7, strlen(want));
 }
 
 /** The database is migrated before there is a listener. Asks nobody, so it never waits. */

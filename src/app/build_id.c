@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/text.h"
 
 enum { ID_BYTES = (BUILD_ID_SIZE - 1) / 2, NOTE_ALIGNMENT = 4 };
 
@@ -52,14 +53,8 @@ static int take_id(struct dl_phdr_info *object, size_t size, void *id)
 
 const char *build_id(char *hex)
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t id[ID_BYTES];
     id_random(id, sizeof id);
     dl_iterate_phdr(take_id, id);
-    for (size_t i = 0; i < sizeof id; i++) {
-        hex[2 * i] = digits[id[i] >> 4];
-        hex[2 * i + 1] = digits[id[i] & 15];
-    }
-    hex[2 * sizeof id] = '\0';
-    return hex;
+    return text_hex(id, sizeof id, hex);
 }

@@ -196,6 +196,38 @@ char *text_join(struct arena *arena, struct texts texts, char separator)
     return joined;
 }
 
+char *text_hex(const void *bytes, size_t length, char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < length; i++) {
+        text[2 * i] = digits[from[i] >> 4];
+        text[2 * i + 1] = digits[from[i] & 15];
+    }
+    text[2 * length] = '\0';
+    return text;
+}
+
+int text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool text_equal_secret(const void *a, const void *b, size_t length)
+{
+    const unsigned char *one = a, *other = b;
+    unsigned difference = 0;
+    for (size_t i = 0; i < length; i++)
+        difference |= one[i] ^ other[i];
+    return difference == 0;
+}
+
 bool texts_equal(struct texts a, struct texts b)
 {
     if (a.count != b.count)

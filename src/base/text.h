@@ -49,6 +49,14 @@ bool text_equal(const char *a, const char *b);
 /** A decimal number and nothing else: "-12". False on anything else and on overflow. */
 bool text_to_int(const char *text, int64_t *ret_value);
 
+/** Bytes as lower-case hex and a NUL. Returns `text`, which holds 2 × length + 1 bytes. */
+char *text_hex(const void *bytes, size_t length, char *text);
+/** The value of a hex digit in either case; -1 for anything else. */
+int text_hex_digit(char c);
+
+/** Are so many bytes equal? Takes a time that tells nothing about where they differ. */
+bool text_equal_secret(const void *a, const void *b, size_t length);
+
 /** The position of `text` in a NULL-terminated list of names, -1 if it is not there. */
 int text_index(const char *const *names, const char *text);
 

@@ -16,20 +16,13 @@ static enum status refuse(struct err *err, const char *words)
     return err_set(err, INVALID, "REDIS_URL", "%s", words);
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 /** In place. False for an incomplete %XX and for %00. */
 static bool decode(char *text)
 {
     char *end = text;
     for (; *text; text++) {
         if (*text == '%') {
-            int high = hex_digit(text[1]), low = high < 0 ? -1 : hex_digit(text[2]);
+            int high = text_hex_digit(text[1]), low = high < 0 ? -1 : text_hex_digit(text[2]);
             if (low < 0 || high + low == 0)
                 return false;
             *end++ = (char)(high * 16 + low);

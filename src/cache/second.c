@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 struct second_level {
     struct second_settings settings;
@@ -68,12 +69,8 @@ static size_t make_name(const struct second_level *second, const struct cache_ke
                                      (uint64_t)vector->of[scope]);
     settings->hash(settings->hash_context, "key", 3, key->text, key->length, hash);
     name[used++] = ':';
-    for (size_t i = 0; i < sizeof hash / 2; i++) { /* 128 bits tell keys apart */
-        static const char hex[] = "0123456789abcdef";
-        name[used++] = hex[hash[i] >> 4];
-        name[used++] = hex[hash[i] & 15];
-    }
-    return used;
+    text_hex(hash, sizeof hash / 2, name + used); /* 128 bits tell keys apart */
+    return used + sizeof hash;
 }
 
 /* Asking */
@@ -81,15 +78,6 @@ static size_t make_name(const struct second_level *second, const struct cache_ke
 static struct second_question *question_of(struct redis_read *read)
 {
     return (struct second_question *)((char *)read - offsetof(struct second_question, read));
-}
-
-/** In a time that tells nothing about where they differ. */
-static bool is_same(const uint8_t seal[SECOND_HASH_BYTES], const char *bytes)
-{
-    unsigned difference = 0;
-    for (size_t i = 0; i < SECOND_HASH_BYTES; i++)
-        difference |= seal[i] ^ (uint8_t)bytes[i];
-    return difference == 0;
 }
 
 /** The value that was sealed under this name for this key; NULL if there is any doubt. */
@@ -111,7 +99,8 @@ static struct cache_value *open_sealed(const struct second_question *question, c
         return NULL;
     settings->hash(settings->hash_context, question->name, question->read.key_length, bytes, sealed,
                    seal);
-    if (!is_same(seal, bytes + sealed) || memcmp(bytes + HEAD_BYTES, key->text, key->length) != 0)
+    if (!text_equal_secret(seal, bytes + sealed, sizeof seal) ||
+        memcmp(bytes + HEAD_BYTES, key->text, key->length) != 0)
         return NULL;
     *ret_ttl_ms = head.expires_ms - clock_now_ms(settings->clock);
     return settings->codec.unpack(bytes + HEAD_BYTES + key->length, head.length);

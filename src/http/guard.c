@@ -22,17 +22,6 @@ int guard_method(const char *method, enum http_method *ret_method, const char **
     return 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /**
  * Decode `length` bytes into the arena. NULL unless it is complete escapes and UTF-8 without NUL.
  * In a query '+' is a space.
@@ -44,9 +33,9 @@ static char *decode(struct arena *arena, const char *raw, size_t length, bool in
         if (*at == '+' && in_query) {
             *out++ = ' ';
         } else if (*at == '%') {
-            if (end - at < 3 || hex_digit(at[1]) < 0 || hex_digit(at[2]) < 0)
+            if (end - at < 3 || text_hex_digit(at[1]) < 0 || text_hex_digit(at[2]) < 0)
                 return NULL;
-            *out++ = (char)(hex_digit(at[1]) << 4 | hex_digit(at[2]));
+            *out++ = (char)(text_hex_digit(at[1]) << 4 | text_hex_digit(at[2]));
             at += 2;
         } else {
             *out++ = *at;

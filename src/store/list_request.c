@@ -253,12 +253,5 @@ char *list_request_next(const struct list_request *request, const char *key, con
                               TOKEN_SEPARATOR, request->descending ? "desc" : "asc",
                               TOKEN_SEPARATOR, key, TOKEN_SEPARATOR, id);
     size_t length = strlen(text);
-    char *hex = arena_alloc(arena, 2 * length + 1);
-    for (size_t i = 0; i < length; i++) {
-        static const char digits[] = "0123456789abcdef";
-        hex[2 * i] = digits[(unsigned char)text[i] >> 4];
-        hex[2 * i + 1] = digits[text[i] & 15];
-    }
-    hex[2 * length] = '\0';
-    return hex;
+    return text_hex(text, length, arena_alloc(arena, 2 * length + 1));
 }

@@ -76,13 +76,7 @@ enum status migrate_renew_epoch(struct db *db, struct err *err)
     unsigned char bytes[8];
     char epoch[2 * sizeof bytes + 1];
     id_random(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        static const char hex[] = "0123456789abcdef";
-        epoch[2 * i] = hex[bytes[i] >> 4];
-        epoch[2 * i + 1] = hex[bytes[i] & 15];
-    }
-    epoch[2 * sizeof bytes] = '\0';
-    return meta_set(db, "epoch", epoch, err);
+    return meta_set(db, "epoch", text_hex(bytes, sizeof bytes, epoch), err);
 }
 
 static enum status apply(struct db *db, const struct migration *migration, struct err *err)

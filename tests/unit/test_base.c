@@ -500,9 +500,36 @@ static void a_long_error_is_cut_between_characters(void **state)
     }
 }
 
+static void bytes_are_written_and_read_as_hex(void **state)
+{
+    static const unsigned char bytes[] = {0, 0x09, 0xaf, 0xff};
+    char text[2 * sizeof bytes + 1];
+    (void)state;
+    assert_string_equal(text_hex(bytes, sizeof bytes, text), "0009afff");
+    assert_string_equal(text_hex(bytes, 0, text), "");
+    assert_int_equal(text_hex_digit('0'), 0);
+    assert_int_equal(text_hex_digit('f'), 15);
+    assert_int_equal(text_hex_digit('A'), 10);
+    for (const char *c = "gG/:@`\xe9"; *c; c++)
+        assert_int_equal(text_hex_digit(*c), -1);
+    assert_int_equal(text_hex_digit('\0'), -1);
+}
+
+static void secrets_are_equal_if_every_byte_is(void **state)
+{
+    (void)state;
+    assert_true(text_equal_secret("secret", "secret", 6));
+    assert_true(text_equal_secret("secret", "secrets", 6));
+    assert_false(text_equal_secret("secret", "Secret", 6));
+    assert_false(text_equal_secret("secret", "secreT", 6));
+    assert_true(text_equal_secret("", "x", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_are_written_and_read_as_hex),
+        cmocka_unit_test(secrets_are_equal_if_every_byte_is),
         cmocka_unit_test(an_arena_keeps_what_it_gave),
         cmocka_unit_test(a_cleared_arena_is_used_again_without_growing),
         cmocka_unit_test(arena_texts_are_copies),
