@@ -44,13 +44,12 @@ void api_set_draining(struct api *api)
     atomic_store(&api->draining, true);
 }
 
-bool api_is_without_second(const struct api *api)
+bool api_second(const struct api *api, struct second_statistics *ret_now)
 {
-    struct second_statistics now;
-    if (!api->settings.second)
-        return false;
-    second_statistics(api->settings.second, &now);
-    return now.redis.state != BREAKER_CLOSED;
+    *ret_now = (struct second_statistics){.redis.state = BREAKER_CLOSED};
+    if (api->settings.second)
+        second_statistics(api->settings.second, ret_now);
+    return api->settings.second != NULL;
 }
 
 static void reply_ops(struct http_request *request, int status, const char *text)
@@ -82,14 +81,16 @@ static bool ops_may(const struct api *api, struct http_request *request)
 static void reply_ready(struct api *api, struct http_request *request)
 {
     struct watch_state database;
+    struct second_statistics second;
     watch_state(api->settings.watch, &database);
+    api_second(api, &second);
     if (!atomic_load(&api->ready))
         reply_ops(request, 503, "not ready: starting\n");
     else if (atomic_load(&api->draining))
         reply_ops(request, 503, "not ready: going down\n");
     else if (!database.is_up)
         reply_ops(request, 503, "not ready: the database does not answer\n");
-    else if (api_is_without_second(api))
+    else if (second.redis.state != BREAKER_CLOSED)
         reply_ops(request, 200, "ready, degraded: Redis does not answer\n");
     else
         reply_ops(request, 200, "ready\n");

@@ -48,14 +48,13 @@ static void put_part(struct json_writer *out, const char *name, struct cache *ca
 }
 
 /** null: none is configured. */
-static void put_second(struct json_writer *out, struct second_level *second)
+static void put_second(struct json_writer *out, const struct api *api)
 {
     struct second_statistics now;
-    if (!second) {
+    if (!api_second(api, &now)) {
         json_put_null(out, "second_level");
         return;
     }
-    second_statistics(second, &now);
     const struct redis_statistics *redis = &now.redis;
     json_open_object(out, "second_level");
     json_put_string(out, "breaker", breaker_state_names[redis->state]);
@@ -98,7 +97,7 @@ enum status cache_get_state(struct call *call, struct err *err)
         json_put_null(out, "age_ms");
     put_part(out, "responses", settings->responses);
     put_part(out, "sessions", settings->sessions);
-    put_second(out, settings->second);
+    put_second(out, call->api);
     json_close_object(out);
     return OK;
 }

@@ -8,7 +8,6 @@
  *   event loop            the answer goes out;
  *                done     the log line, and everything is freed
  */
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "api/problem.h"
 #include "api/reading.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "service/audit_service.h"
 
 enum { JSON_BODY_MAX_BYTES = 1 << 20 };
@@ -299,7 +299,7 @@ static void go_on(struct passage *passage)
 /** The generations have been read since it came. On the watch's thread. */
 static void looked(struct watch_waiter *waiter, enum status status, const struct err *why)
 {
-    struct passage *passage = (struct passage *)((char *)waiter - offsetof(struct passage, look));
+    struct passage *passage = CONTAINER_OF(waiter, struct passage, look);
     if (status == OK)
         passage->session = session_find(passage->api, passage->token, passage->now_ms);
     passage->user_id = passage->session ? passage->session->caller.user_id : NULL;

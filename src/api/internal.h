@@ -75,8 +75,11 @@ void passage_submit(struct passage *passage);
 void passage_begin_count(struct passage *passage, struct db *db);
 void passage_count_statements(struct passage *passage, struct db *db);
 
-/** There is to be a second level, and it does not answer: slower, but nothing is wrong. */
-bool api_is_without_second(const struct api *api);
+/**
+ * The state of the second level; false, and it counts as closed, if none is configured. Not closed:
+ * answers are slower, but nothing is wrong.
+ */
+bool api_second(const struct api *api, struct second_statistics *ret_now);
 
 /* Parts of dispatch.c, in their own files. */
 

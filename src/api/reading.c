@@ -6,6 +6,7 @@
 #include "api/key.h"
 #include "api/problem.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 /* Asking */
 
@@ -76,7 +77,7 @@ struct leader {
 
 static struct passage *passage_of(struct cache_waiter *waiter)
 {
-    return (struct passage *)((char *)waiter - offsetof(struct passage, waiter));
+    return CONTAINER_OF(waiter, struct passage, waiter);
 }
 
 static void expect_landing(struct passage *passage,

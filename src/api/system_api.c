@@ -2,16 +2,8 @@
 #include "api/handlers.h"
 #include "api/internal.h"
 
-/** null: none is configured. */
-static void put_redis(struct json_writer *out, struct second_level *second)
+static void put_redis(struct json_writer *out, const struct redis_statistics *redis)
 {
-    struct second_statistics now;
-    if (!second) {
-        json_put_null(out, "redis");
-        return;
-    }
-    second_statistics(second, &now);
-    const struct redis_statistics *redis = &now.redis;
     json_open_object(out, "redis");
     json_put_string(out, "status", redis->state == BREAKER_CLOSED ? "UP" : "DOWN");
     json_put_string(out, "breaker", breaker_state_names[redis->state]);
@@ -32,7 +24,9 @@ enum status health_get(struct call *call, struct err *err)
     pool_statistics(api->settings.pool, &pool);
     bool draining = atomic_load(&api->draining);
     bool crowded = pool.verdict == POOL_EXHAUSTED || pool.verdict == POOL_DOWN;
-    bool alone = api_is_without_second(api);
+    struct second_statistics second;
+    bool is_shared = api_second(api, &second);
+    bool alone = second.redis.state != BREAKER_CLOSED;
     struct json_writer *out = call->question.out;
     json_open_object(out, NULL);
     json_put_string(out, "status", !up ? "DOWN" : draining || crowded || alone ? "DEGRADED" : "UP");
@@ -53,7 +47,10 @@ enum status health_get(struct call *call, struct err *err)
     json_put_int(out, "waiting", pool.waiting);
     json_put_int(out, "max_open", pool.max_open);
     json_close_object(out);
-    put_redis(out, api->settings.second);
+    if (is_shared)
+        put_redis(out, &second.redis);
+    else
+        json_put_null(out, "redis");
     json_close_object(out);
     json_close_object(out);
     if (!up)

@@ -182,8 +182,10 @@ enum status server_start(struct server *server, const struct config *config,
     return listen_on(server, err);
 }
 
+/** Redis first: whoever waits for it goes on to the workers. */
 static void stop_workers(struct server *server)
 {
+    redis_end(server->redis);
     watch_stop(server->watch);
     pool_free(server->password_pool);
     pool_free(server->pool);
@@ -195,8 +197,7 @@ static void stop_workers(struct server *server)
  * /readyz says no, so that a load balancer sends nothing new; the API's listener finishes what
  * runs. Who waits for a connection has half of the time for it; what runs on one has nearly all,
  * so that there is some left to say that the database did not answer. Then the ops listener, so
- * that the state could be watched to the end; then Redis, from which nobody expects anything now;
- * then the workers, which have nothing left to do.
+ * that the state could be watched to the end; then the workers, which have nothing left to do.
  */
 void server_drain(struct server *server, int64_t deadline_ms)
 {
@@ -207,7 +208,6 @@ void server_drain(struct server *server, int64_t deadline_ms)
     database_hurry(server->database, deadline_ms - left_ms / 10);
     http_server_drain(server->public_server, deadline_ms);
     http_server_drain(server->ops_server, deadline_ms);
-    redis_end(server->redis);
     stop_workers(server);
 }
 
@@ -215,7 +215,6 @@ void server_release(struct server *server)
 {
     http_server_free(server->public_server);
     http_server_free(server->ops_server);
-    redis_end(server->redis);
     stop_workers(server);
     redis_stop(server->redis);
     second_free(server->second);

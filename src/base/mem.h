@@ -32,5 +32,7 @@ void mem_free_pointer(void *pointer_to_pointer);
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+/** The struct of this type whose member the pointer points to. */
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

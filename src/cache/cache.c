@@ -1,7 +1,6 @@
 #include "cache/cache.h"
 
 #include <pthread.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,8 +321,7 @@ bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
  */
 static void found(struct second_question *question, struct cache_value *value, int64_t ttl_ms)
 {
-    struct cache_inquiry *inquiry =
-        (struct cache_inquiry *)((char *)question - offsetof(struct cache_inquiry, question));
+    struct cache_inquiry *inquiry = CONTAINER_OF(question, struct cache_inquiry, question);
     struct cache_flight *flight = inquiry->flight;
     struct cache *cache = flight->cache;
     struct cache_landing landing = {.value = value, .vector = flight->known.vector};

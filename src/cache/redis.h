@@ -52,7 +52,7 @@ enum status redis_start(const struct redis_settings *settings, struct redis **re
                         struct err *err) MUST_CHECK;
 /**
  * Ends what is under way: questions have failed, writes are done, and from now on nothing is taken.
- * Others may still call. May wait while a name is looked up. Once, or not at all; NULL allowed.
+ * Others may still call. May wait while a name is looked up. Again is nothing; NULL allowed.
  */
 void redis_end(struct redis *redis);
 /** The same, and gone: no other call may be under way. NULL allowed. */

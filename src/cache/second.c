@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +74,6 @@ static size_t make_name(const struct second_level *second, const struct cache_ke
 
 /* Asking */
 
-static struct second_question *question_of(struct redis_read *read)
-{
-    return (struct second_question *)((char *)read - offsetof(struct second_question, read));
-}
-
 /** The value that was sealed under this name for this key; NULL if there is any doubt. */
 static struct cache_value *open_sealed(const struct second_question *question, const char *bytes,
                                        size_t length, int64_t *ret_ttl_ms)
@@ -109,7 +103,7 @@ static struct cache_value *open_sealed(const struct second_question *question, c
 static void answered(struct redis_read *read, enum redis_result result, const char *bytes,
                      size_t length)
 {
-    struct second_question *question = question_of(read);
+    struct second_question *question = CONTAINER_OF(read, struct second_question, read);
     struct second_level *second = question->second;
     struct cache_value *value = NULL;
     int64_t ttl_ms = 0;
