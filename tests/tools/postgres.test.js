@@ -3,11 +3,9 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
-const fs = require('node:fs');
 
 const { waitFor } = require('../http/lib');
+const { assertEndsWithOwner } = require('./owner');
 const { isAlive, startPostgres } = require('./postgres');
 
 test('a cluster', async (t) => {
@@ -73,35 +71,4 @@ test('two clusters do not meet', async (t) => {
     assert.strictEqual(await clusters[1].query(clusters[1].url, 'SELECT 1'), '1');
 });
 
-/** A process that has a cluster: {child, exited, pid, folder}, the latter two of the cluster. */
-async function startOwner(t, ending) {
-    const script = `
-        require(${JSON.stringify(require.resolve('./postgres'))}).startPostgres().then((cluster) => {
-            console.log(JSON.stringify({ pid: cluster.pid, folder: cluster.folder }));
-            ${ending}
-        });`;
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const exited = once(child, 'exit');
-    t.after(() => child.kill('SIGKILL'));
-    const [line] = await once(child.stdout, 'data');
-    return { child, exited, ...JSON.parse(line) };
-}
-
-test('a cluster ends with its process', async (t) => {
-    for (const [how, ending] of Object.entries({ 'at its end': '', 'by process.exit()': 'process.exit();', 'by an error': 'throw new Error();' })) {
-        await t.test(how, async (t2) => {
-            const { exited, pid, folder } = await startOwner(t2, ending);
-            await exited;
-            assert.ok(!isAlive(pid), 'the server');
-            assert.ok(!fs.existsSync(folder), 'the folder');
-        });
-    }
-
-    await t.test('also by SIGKILL', async (t2) => {
-        const { child, pid, folder } = await startOwner(t2, 'setInterval(() => {}, 1000);');
-        assert.ok(isAlive(pid));
-        child.kill('SIGKILL');
-        await waitFor(() => !isAlive(pid), 'the server to end');
-        fs.rmSync(folder, { recursive: true }); // Which nobody else could do.
-    });
-});
+test('a cluster ends with its process', (t) => assertEndsWithOwner(t, { file: require.resolve('./postgres'), start: 'startPostgres' }));

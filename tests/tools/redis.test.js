@@ -3,11 +3,10 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 
 const { waitFor } = require('../http/lib');
+const { assertEndsWithOwner } = require('./owner');
 const { isAlive } = require('./process');
 const { startProxy } = require('./proxy');
 const { startRedis } = require('./redis');
@@ -188,37 +187,7 @@ test('replies are read however they are cut', () => {
     assert.strictEqual(encode(['SET', 'é', BYTES, 5]).toString('latin1'), `*4\r\n$3\r\nSET\r\n$2\r\n\xc3\xa9\r\n$6\r\n${BYTES.toString('latin1')}\r\n$1\r\n5\r\n`);
 });
 
-/** A process that has a Redis: {child, exited, pid, folder}, the latter two of Redis. */
-async function startOwner(t, ending) {
-    const script = `
-        require(${JSON.stringify(require.resolve('./redis'))}).startRedis().then(async (redis) => {
-            await redis.command('PING');
-            console.log(JSON.stringify({ pid: redis.pid, folder: redis.folder }));
-            ${ending}
-        });`;
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const exited = once(child, 'exit');
-    t.after(() => child.kill('SIGKILL'));
-    const [line] = await once(child.stdout, 'data');
-    return { child, exited, ...JSON.parse(line) };
-}
-
-test('a Redis ends with its process', async (t) => {
-    const endings = { 'at its end': '', 'by process.exit()': 'process.exit();', 'by an error': 'throw new Error();', 'while it is paused': 'await redis.pause();' };
-    for (const [how, ending] of Object.entries(endings)) {
-        await t.test(how, async (t2) => {
-            const { exited, pid, folder } = await startOwner(t2, ending);
-            await exited;
-            assert.ok(!isAlive(pid), 'the server');
-            assert.ok(!fs.existsSync(folder), 'the folder');
-        });
-    }
-
-    await t.test('also by SIGKILL', async (t2) => {
-        const { child, pid, folder } = await startOwner(t2, 'setInterval(() => {}, 1000);');
-        assert.ok(isAlive(pid));
-        child.kill('SIGKILL');
-        await waitFor(() => !isAlive(pid), 'the server to end');
-        fs.rmSync(folder, { recursive: true }); // Which nobody else could do.
-    });
+test('a Redis ends with its process', (t) => {
+    const started = { file: require.resolve('./redis'), start: 'startRedis', use: "await server.command('PING');" };
+    return assertEndsWithOwner(t, started, { 'while it is paused': 'await server.pause();' });
 });
