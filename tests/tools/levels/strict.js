@@ -12,8 +12,8 @@ const path = require('node:path');
 const { ROOT } = require('../../http/lib');
 const { kevLines } = require('../generate-kev');
 const { fullLoad } = require('../load');
-const { importFile, inRounds, printTable, timesOf } = require('../measure');
-const { PROOF, counted, shareOf, startNode, stopNode } = require('./nodes');
+const { importFile, inRounds, printTable } = require('../measure');
+const { PROOF, cellsOf, counted, entriesOf, shareOf, startNode, stopNode } = require('./nodes');
 
 const KEV = path.join(ROOT, 'tests/data/kev.csv');
 const ROUTE = '/api/v1/risks/R-77';
@@ -67,34 +67,15 @@ function print({ nodes, results }) {
     const rows = nodes.filter(({ mode }) => mode === 'strict').flatMap((strict) => {
         const bounded = nodes.find((node) => node.engine === strict.engine && node !== strict);
         return results.flatMap(({ connections, figures }) =>
-            [bounded, strict].map((node) => {
-                const [own, other] = [figures.get(node), figures.get(bounded)];
-                return [
-                    `${node.engine}, ${node.mode}`,
-                    String(connections),
-                    own.rate.toFixed(0),
-                    timesOf(own, other, 'rate').toFixed(3),
-                    own.p50.toFixed(3),
-                    own.p99.toFixed(2),
-                    timesOf(own, other, 'p50').toFixed(2),
-                    own.cpu.toFixed(1),
-                    `${(100 * Math.min(...own.rounds.map(({ share }) => share))).toFixed(1)} %`,
-                ];
-            }),
+            [bounded, strict].map((node) => [`${node.engine}, ${node.mode}`, String(connections), ...cellsOf(figures.get(node), figures.get(bounded), 3)]),
         );
     });
     printTable(['', 'clients', 'requests/s', 'of bounded', 'p50 ms', 'p99 ms', 'of bounded', 'CPU µs', 'hits'], rows);
 }
 
 function resultsOf({ nodes, results }) {
-    const units = { rate: 'requests/s', p50: 'ms', p99: 'ms', cpu: 'µs/request' };
     return results.flatMap(({ connections, figures }) =>
-        nodes.flatMap((node) =>
-            Object.keys(units).map((key) => ({
-                name: `a hit, ${connections} clients, ${node.engine}, ${node.mode}: ${key}`, unit: units[key], median: figures.get(node)[key], ok: true,
-            })),
-        ),
-    );
+        nodes.flatMap((node) => entriesOf(`a hit, ${connections} clients, ${node.engine}, ${node.mode}`, figures.get(node))));
 }
 
 module.exports = { measure, print, resultsOf };

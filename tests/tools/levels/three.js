@@ -8,13 +8,13 @@
 'use strict';
 
 const { CONNECTIONS, fullLoad } = require('../load');
-const { inRounds, printTable, timesOf } = require('../measure');
-const { LITTLE_MEMORY, PROOF, counted, fill, pageRoutes, pathsFile, riskRoutes, scriptFor, shareOf, startNode, stopNode } = require('./nodes');
+const { inRounds, printTable } = require('../measure');
+const { LITTLE_MEMORY, PROOF, cellsOf, counted, entriesOf, fill, pageRoutes, pathsFile, riskRoutes, scriptFor, shareOf, startNode, stopNode } = require('./nodes');
 
 /** More than memory can keep, and than it remembers to have had. */
 const KINDS = [
     { name: 'a single risk', routes: (rows) => riskRoutes(Math.min(20000, rows)) },
-    { name: 'a page of 20 risks', routes: () => pageRoutes(2000) },
+    { name: 'a page of 20 risks', routes: () => pageRoutes(4000) },
 ];
 const CLIENTS = [CONNECTIONS, 1];
 const ATTEMPTS = 3;
@@ -95,20 +95,7 @@ function print(results) {
         console.log(`\nGET ${kind.name}, ${routes} different ones in turn, ${mean.toFixed(0)} bytes on average, ${clients}:`);
         printTable(
             ['', 'requests/s', 'of a miss', 'p50 ms', 'p99 ms', 'of a miss', 'CPU µs', 'so counted'],
-            nodes.map((node) => {
-                const own = figures.get(node);
-                const least = Math.min(...own.rounds.map(({ share }) => share));
-                return [
-                    node.name,
-                    own.rate.toFixed(0),
-                    timesOf(own, miss, 'rate').toFixed(2),
-                    own.p50.toFixed(2),
-                    own.p99.toFixed(2),
-                    timesOf(own, miss, 'p50').toFixed(2),
-                    own.cpu.toFixed(1),
-                    `${(100 * least).toFixed(1)} %`,
-                ];
-            }),
+            nodes.map((node) => [node.name, ...cellsOf(figures.get(node), miss)]),
         );
     }
     console.log('"of a miss": of its requests/s, and of its p50. CPU: of the node alone. "so counted": of the requests were answered by that');
@@ -116,14 +103,8 @@ function print(results) {
 }
 
 function resultsOf(results) {
-    const units = { rate: 'requests/s', p50: 'ms', p99: 'ms', cpu: 'µs/request' };
     return results.flatMap(({ kind, connections, nodes, figures }) =>
-        nodes.flatMap((node) =>
-            Object.keys(units).map((key) => ({
-                name: `${kind.name}, ${connections} clients, ${node.name}: ${key}`, unit: units[key], median: figures.get(node)[key], ok: true,
-            })),
-        ),
-    );
+        nodes.flatMap((node) => entriesOf(`${kind.name}, ${connections} clients, ${node.name}`, figures.get(node))));
 }
 
 module.exports = { measure: measureThree, print, resultsOf };
