@@ -17,6 +17,7 @@ const { assertSettled, assertWhole, pools } = require('./state');
 
 const OPERATIONS = FULL ? 200000 : 20000;
 const HISTORY_LIMIT_MS = (FULL ? 15 : 3) * 60000;
+const RUNS_MAX = 10;
 const RISKS = 24;
 const RESET_EVERY_MS = 500;
 const SEEN_LIMIT_MS = 1000;
@@ -32,27 +33,40 @@ async function runHistory(server, token, ids, seed) {
     return { line, figures, faults: stdout.split('\n').filter((one) => one.startsWith('fault: ')) };
 }
 
+/** The same, once more and again until there is enough of what it is about: on a busy machine there are many hits to one write. */
+async function runHistories(server, token, ids, seed, isEnough) {
+    const all = { runs: 0, line: '', figures: {}, faults: [] };
+    do {
+        const { line, figures, faults } = await runHistory(server, token, ids, seed + 100 * all.runs);
+        all.runs++;
+        all.line = all.line === '' ? line : `${all.line}; ${line}`;
+        all.faults.push(...faults);
+        Object.entries(figures).forEach(([name, value]) => (all.figures[name] = (all.figures[name] || 0) + value));
+    } while (all.runs < RUNS_MAX && !isEnough(all.figures));
+    return all;
+}
+
 test(`${OPERATIONS} requests while all connections to PostgreSQL are reset every ${RESET_EVERY_MS} ms`, async (t) => {
     const { server, proxy } = await startBehindProxy(t, ENV);
     const admin = await server.signIn();
     const ids = await makeRisks(admin, RISKS);
     const { jobs } = (await pools(admin)).general;
-    const running = runHistory(server, admin.token, ids, 4);
-    await waitFor(async () => (await pools(admin)).general.jobs > jobs + 4 * RISKS, 'the client to know its risks');
     let resets = 0;
+    const running = runHistories(server, admin.token, ids, 4, ({ refused }) => resets >= 4 && refused > 0);
+    await waitFor(async () => (await pools(admin)).general.jobs > jobs + 4 * RISKS, 'the client to know its risks');
     const timer = setInterval(() => {
         proxy.reset();
         resets++;
     }, RESET_EVERY_MS);
     t.after(() => clearInterval(timer));
-    const { line, figures, faults } = await running;
+    const { runs, line, figures, faults } = await running;
     clearInterval(timer);
     t.diagnostic(`figure: ${line}; ${resets} resets`);
-    assert.strictEqual(figures.operations, OPERATIONS);
+    assert.strictEqual(figures.operations, runs * OPERATIONS);
     assert.deepStrictEqual([figures.stale, figures.backwards], [0, 0], faults.join('\n'));
     // A deletion that was answered with 503 may have taken effect, and there is nothing to delete when it is tried again.
     assert.deepStrictEqual(faults.filter((one) => !/^fault: (DELETE|PATCH|POST) \/api\/v1\/mitigations\/.*status 404/.test(one)), []);
-    assert.ok(resets >= 2 && figures.refused > 0 && figures.hits > OPERATIONS / 50, 'there was something to disturb');
+    assert.ok(resets >= 4 && figures.refused > 0 && figures.hits > OPERATIONS / 50, 'there was something to disturb');
     await assertSettled(server, admin);
     await assertWhole(server);
 });
@@ -86,12 +100,13 @@ test('two servers with one database', async (t) => {
     });
 
     await t.test(`${OPERATIONS} requests at each, for the same risks`, async (t) => {
-        const runs = await Promise.all([runHistory(one, here.token, ids, 7), runHistory(other, here.token, ids, 8)]);
-        for (const { line, figures, faults } of runs) {
+        const hasWritten = ({ writes }) => writes > OPERATIONS / 200;
+        const both = await Promise.all([runHistories(one, here.token, ids, 7, hasWritten), runHistories(other, here.token, ids, 8, hasWritten)]);
+        for (const { runs, line, figures, faults } of both) {
             t.diagnostic(`figure: ${line}`);
-            assert.strictEqual(figures.operations, OPERATIONS);
+            assert.strictEqual(figures.operations, runs * OPERATIONS);
             assert.deepStrictEqual([figures.stale, figures.backwards, figures.errors, figures.refused], [0, 0, 0, 0], faults.join('\n'));
-            assert.ok(figures.hits > OPERATIONS / 50 && figures.writes > OPERATIONS / 1000, line);
+            assert.ok(figures.hits > OPERATIONS / 50 && hasWritten(figures), line);
         }
     });
 
