@@ -96,11 +96,11 @@ static void warn_of_leaks(struct pool *pool, int64_t now_ms)
         const char *label = worker->label;
         int64_t ran_ms = now_ms - worker->started_ms;
         worker->is_warned_about = true;
-        pool->counters.leaks++;
         pthread_mutex_unlock(&pool->lock);
         log_event(LOG_WARN, "connection_held_long", LOG_TEXT("pool", pool->settings.name),
                   LOG_TEXT("job", label), LOG_INT("ms", ran_ms));
         pthread_mutex_lock(&pool->lock);
+        pool->counters.leaks++; /* what is counted is in the log already */
     }
 }
 

@@ -260,6 +260,14 @@ static char *logged_by(void (*act)(struct pool_fixture *), struct pool_fixture *
     return text;
 }
 
+static unsigned count_of(const char *text, const char *words)
+{
+    unsigned count = 0;
+    for (; (text = strstr(text, words)); text += strlen(words))
+        count++;
+    return count;
+}
+
 static void hold_long(struct pool_fixture *fixture)
 {
     occupy(fixture, 1);
@@ -276,10 +284,11 @@ static void a_job_that_holds_its_connection_for_long_is_logged_and_counted_once(
     start(fixture, 1, 2);
     fixture->jobs[0].job.label = "/risks/{id}";
     const char *text = logged_by(hold_long, fixture);
-    const char *line = strstr(text, "event=connection_held_long pool=test job=/risks/{id} ms=");
-    if (!line || strstr(line + 10, "connection_held_long"))
+    unsigned lines = count_of(text, "event=connection_held_long ");
+    /* On a machine that stands still the job after it may be long, too. */
+    if (count_of(text, "event=connection_held_long pool=test job=/risks/{id} ms=") != 1)
         fail_msg("%s", text);
-    assert_int_equal(pool_fixture_statistics(fixture).leaks, 1);
+    assert_int_equal(pool_fixture_statistics(fixture).leaks, lines);
 }
 
 static void waiting_times_of_jobs_that_were_run_are_counted(void **state)
