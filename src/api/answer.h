@@ -31,6 +31,7 @@ extern const struct second_codec answer_codec;
  * away.
  */
 enum answer_way {
+    WAY_NONE, /* not at all */
     WAY_HIT,
     WAY_SECOND, /* of the second level */
     WAY_UNVERIFIED,
@@ -39,6 +40,8 @@ enum answer_way {
     WAY_MISS,
     WAY_BYPASS
 };
+/** For logs and metrics, in the order of the enum. */
+extern const char *const answer_way_names[];
 
 /**
  * Reply with it: with `send` http_reply or http_reply_later; hits are shared where they can be.

@@ -16,6 +16,7 @@
 #include "api/internal.h"
 #include "api/problem.h"
 #include "api/reading.h"
+#include "api/record.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/audit_service.h"
@@ -353,20 +354,7 @@ static void done(void *context, struct http_request *request)
     struct passage *passage = http_data(request);
     if (!passage)
         return;
-    const struct route *route = passage->match.route;
-    int status = http_replied_status(request);
-    enum log_level level = status >= 500 ? LOG_WARN : LOG_DEBUG;
-    if (log_enabled(level)) {
-        const char *method = http_method_names[http_method(request)];
-        log_event(level, "request", LOG_TEXT("method", method),
-                  LOG_TEXT("route", route ? route->pattern : "none"), LOG_INT("status", status),
-                  LOG_INT("us", clock_monotonic_us() - http_received_us(request)),
-                  LOG_INT("statements", (int64_t)passage->statements),
-                  LOG_INT("statement_us", (int64_t)passage->statement_us),
-                  LOG_INT("round_trips", (int64_t)passage->round_trips),
-                  LOG_TEXT("result", status_name(passage->status)),
-                  LOG_TEXT("user", passage->user_id ? passage->user_id : "-"));
-    }
+    record_ended(passage);
     buf_release(&passage->out);
     answer_unref(passage->answer);
     session_unref(passage->session);

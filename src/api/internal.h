@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "api/answer.h"
 #include "api/api.h"
 #include "api/route.h"
 #include "api/session.h"
@@ -25,8 +26,6 @@ struct api {
 };
 
 enum { ANSWER_MAX_BYTES = 64 << 20 };
-
-struct answer;
 
 /** What is asked of a route that reads; depends on the target and the day alone. */
 struct asked {
@@ -57,7 +56,8 @@ struct passage {
     struct cache_flight *session_flight; /* which this passage leads; else NULL */
     struct cache_flight *flight;         /* of the answer, likewise */
     struct answer *answer; /* what it is answered with: a reference until the end; NULL */
-    struct buf out;        /* of routes that act: the body */
+    enum answer_way way;
+    struct buf out; /* of routes that act: the body */
     /* for the log */
     uint64_t statements, statement_us, round_trips;                      /* what its job cost … */
     uint64_t statements_before, statement_us_before, round_trips_before; /* … since then */

@@ -91,6 +91,7 @@ static void reply(struct passage *passage, struct answer *answer, enum answer_wa
                   void (*send)(struct http_request *, const struct http_reply *))
 {
     passage->answer = answer;
+    passage->way = way;
     answer_reply(passage->request, answer, way, send);
 }
 
