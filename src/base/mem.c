@@ -52,6 +52,12 @@ void *mem_zalloc(size_t count, size_t size)
     return checked(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *mem_aligned(size_t alignment, size_t size)
+{
+    size_t whole = (size + alignment - 1) / alignment * alignment;
+    return memset(checked(aligned_alloc(alignment, whole)), 0, whole);
+}
+
 void *mem_realloc(void *memory, size_t size)
 {
     return checked(realloc(memory, size ? size : 1));

@@ -15,6 +15,8 @@ void mem_init(void);
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 /** Zeroed; `count * size` is checked for overflow. */
 void *mem_zalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+/** Zeroed, at a multiple of `alignment`, a power of 2. */
+void *mem_aligned(size_t alignment, size_t size) __attribute__((returns_nonnull));
 void *mem_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
