@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "metrics/metrics.h"
 
 enum { FLIGHT_BUCKETS = 64, SHARD_BYTES_MIN = 4 << 20, ENTRIES_PER_SHARD_MIN = 4 };
 
@@ -15,6 +16,7 @@ struct cache_flight {
     struct cache_terms terms;
     struct cache_known known; /* K when it began: part of what it is found by */
     int64_t began_ms;         /* of its snapshot; 0 while it waits for one */
+    int64_t entered_us;       /* when it was made */
     bool repeated;
     struct cache_waiter *first, **last;
     struct cache_key key;
@@ -205,8 +207,12 @@ static struct cache_flight *flight_new(struct cache *cache, struct shard *shard,
                                        const struct cache_known *known)
 {
     struct cache_flight *flight = mem_alloc(sizeof *flight + key->length), **bucket;
-    *flight = (struct cache_flight){
-        .cache = cache, .terms = *terms, .known = *known, .key = *key, .last = &flight->first};
+    *flight = (struct cache_flight){.cache = cache,
+                                    .terms = *terms,
+                                    .known = *known,
+                                    .key = *key,
+                                    .last = &flight->first,
+                                    .entered_us = clock_monotonic_us()};
     memcpy(flight->text, key->text, key->length);
     flight->key.text = flight->text;
     bucket = flights_of(shard, key);
@@ -286,6 +292,12 @@ static void let_land(struct cache_waiter *waiter, const struct cache_landing *la
     }
 }
 
+static void measure(const struct cache_flight *flight)
+{
+    metrics_observe(METRIC_CACHE_LOAD_SECONDS, flight->cache->settings.label, 0,
+                    clock_monotonic_us() - flight->entered_us);
+}
+
 bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
 {
     struct cache *cache = flight->cache;
@@ -308,6 +320,7 @@ bool cache_land(struct cache_flight *flight, struct cache_landing *landing)
     unlock_shard(shard);
     if (landing->stored && cache->second)
         second_put(cache->second, &flight->key, &flight->terms, &landing->vector, landing->value);
+    measure(flight);
     let_land(flight->first, landing);
     free(flight);
     return true;
@@ -340,6 +353,7 @@ static void found(struct second_question *question, struct cache_value *value, i
     }
     unlock_shard(shard);
     if (lands) {
+        measure(flight);
         let_land(flight->first, &landing);
         free(flight);
     }

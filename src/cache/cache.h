@@ -49,6 +49,7 @@ struct cache_settings {
     size_t max_bytes;       /* for everything: values, keys, tables */
     size_t entry_max_bytes; /* larger values pass by; a quarter of a shard at most */
     unsigned shards_max;    /* a power of 2; small budgets get fewer */
+    size_t label;           /* its place among the caches in metrics (SET_CACHE) */
 };
 
 /** `k` is borrowed. */

@@ -36,6 +36,8 @@ enum {
     TTL_JITTER = 10, /* a tenth, up or down */
 };
 
+const char *const memory_loss_names[] = {"capacity", "expired", "outdated", "replaced", NULL};
+
 enum queue { SMALL, MAIN };
 enum { QUEUES = 2 };
 

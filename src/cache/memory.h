@@ -54,6 +54,7 @@ enum memory_loss {
     LOST_REPLACED, /* by a newer value of the same key */
 };
 enum { MEMORY_LOSSES = 4 };
+extern const char *const memory_loss_names[]; /* "capacity", … NULL-terminated */
 
 struct memory_statistics {
     size_t entries, bytes;

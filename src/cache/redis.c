@@ -57,6 +57,8 @@
 
 enum { STACK_BYTES = 256 * 1024, KEY_MAX_BYTES = 1024 };
 
+const char *const redis_command_names[] = {"get", "set", NULL};
+
 struct redis_settings redis_usual(void)
 {
     return (struct redis_settings){
@@ -178,6 +180,7 @@ enum status redis_start(const struct redis_settings *settings, struct redis **re
     breaker_init(&redis->breaker, &settings->breaker, seed);
     redis->statistics.state = redis->breaker.state;
     redis->statistics.since_ms = clock_monotonic_ms();
+    redis->statistics.used_bytes = redis->statistics.max_bytes = -1;
     redis->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int failure = redis->bell < 0
                       ? errno

@@ -41,6 +41,7 @@ struct redis_settings {
     unsigned writes_max;          /* writes that wait or are under way; more are dropped … */
     size_t writes_max_bytes;      /* … and so is what goes beyond this */
     size_t value_max_bytes;       /* an answer that is longer is a fault of the other side */
+    unsigned memory_each_ms;      /* Redis is asked for its memory so often; 0: never */
     struct breaker_settings breaker;
 };
 
@@ -57,6 +58,10 @@ enum status redis_start(const struct redis_settings *settings, struct redis **re
 void redis_end(struct redis *redis);
 /** The same, and gone: no other call may be under way. NULL allowed. */
 void redis_stop(struct redis *redis);
+
+/** The commands that are measured (METRIC_COMMAND_SECONDS). */
+enum redis_command { REDIS_GET, REDIS_SET };
+extern const char *const redis_command_names[]; /* NULL-terminated */
 
 enum redis_result { REDIS_FOUND, REDIS_ABSENT, REDIS_FAILED };
 
@@ -104,6 +109,7 @@ struct redis_statistics {
     uint64_t opened;                   /* how often the breaker opened */
     unsigned reading, writing;         /* now */
     size_t writing_bytes;
+    int64_t used_bytes, max_bytes; /* of Redis's memory; −1: it is not known */
 };
 void redis_statistics(struct redis *redis, struct redis_statistics *ret_statistics);
 

@@ -33,6 +33,7 @@ struct redis {
     enum phase phase;
     int64_t due_ms;        /* CONNECTING, GREETING, PROBING: must have come further by then */
     int64_t ready_ms;      /* READY: since when */
+    int64_t memory_due_ms; /* READY: when Redis is asked for its memory; INT64_MAX: never */
     int64_t stalled_ms;    /* when a read that was given up was counted last */
     bool is_told_open;     /* the log knows */
     size_t wire_bytes;     /* of writes on the wire */

@@ -8,12 +8,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "metrics/metrics.h"
 
 enum {
     WIRE_WRITES_BYTES = 1024 * 1024,
@@ -98,6 +100,15 @@ static struct redis_write *take_writes(struct redis *redis)
     return writes;
 }
 
+/** −1: it is not known. */
+static void note_memory(struct redis *redis, int64_t used_bytes, int64_t max_bytes)
+{
+    pthread_mutex_lock(&redis->lock);
+    redis->statistics.used_bytes = used_bytes;
+    redis->statistics.max_bytes = max_bytes;
+    pthread_mutex_unlock(&redis->lock);
+}
+
 /** Closes the connection. All that is under way or queued has failed. */
 static void drop_connection(struct redis *redis)
 {
@@ -112,6 +123,7 @@ static void drop_connection(struct redis *redis)
     redis->phase = AWAY;
     redis->wire_bytes = 0;
     redis->has_more = false;
+    note_memory(redis, -1, -1);
     struct wire_question question;
     while (wire_take(&redis->wire, &question)) {
         if (question.command == WIRE_GET && question.owner)
@@ -166,7 +178,7 @@ static bool ask_words(struct redis *redis, enum wire_command command, size_t cou
     size_t lengths[3];
     for (size_t i = 0; i < count; i++)
         lengths[i] = strlen(words[i]);
-    struct wire_question question = {.command = command, .sent_ms = clock_monotonic_ms()};
+    struct wire_question question = {.command = command, .sent_us = clock_monotonic_us()};
     return wire_ask(&redis->wire, question, count, words, lengths);
 }
 
@@ -211,7 +223,7 @@ static void connect_to_redis(struct redis *redis)
 static void let_in(struct redis *redis)
 {
     redis->phase = READY;
-    redis->ready_ms = clock_monotonic_ms();
+    redis->ready_ms = redis->memory_due_ms = clock_monotonic_ms();
     pthread_mutex_lock(&redis->lock);
     redis->statistics.connects++;
     atomic_store(&redis->takes, true);
@@ -249,7 +261,7 @@ static void go_on_with_greeting(struct redis *redis, enum wire_command command,
         lose(redis, "Redis answered the probe with an error (%s)", answer->text);
 }
 
-static void send_reads(struct redis *redis, int64_t now_ms)
+static void send_reads(struct redis *redis)
 {
     pthread_mutex_lock(&redis->lock);
     struct redis_read *reads = take_reads(redis);
@@ -259,7 +271,8 @@ static void send_reads(struct redis *redis, int64_t now_ms)
         next = reads->next;
         const char *const words[] = {"GET", reads->key};
         const size_t lengths[] = {3, reads->key_length};
-        struct wire_question question = {.command = WIRE_GET, .owner = reads, .sent_ms = now_ms};
+        struct wire_question question = {
+            .command = WIRE_GET, .owner = reads, .sent_us = clock_monotonic_us()};
         works = works && wire_ask(&redis->wire, question, COUNT_OF(words), words, lengths);
         if (!works)
             answer_read(redis, reads, REDIS_FAILED, &redis->statistics.get_errors, NULL);
@@ -283,7 +296,7 @@ static struct redis_write *next_write(struct redis *redis)
     return write;
 }
 
-static void send_write(struct redis *redis, struct redis_write *write, int64_t now_ms)
+static void send_write(struct redis *redis, struct redis_write *write)
 {
     buf_clear(&redis->key);
     buf_clear(&redis->value);
@@ -299,7 +312,7 @@ static void send_write(struct redis *redis, struct redis_write *write, int64_t n
     struct wire_question question = {.command = WIRE_SET,
                                      .owner = write,
                                      .bytes = redis->key.length + redis->value.length,
-                                     .sent_ms = now_ms};
+                                     .sent_us = clock_monotonic_us()};
     redis->wire_bytes += question.bytes;
     if (wire_ask(&redis->wire, question, COUNT_OF(words), words, lengths))
         return;
@@ -307,16 +320,49 @@ static void send_write(struct redis *redis, struct redis_write *write, int64_t n
     lose(redis, "%s", redis->wire.trouble);
 }
 
-static void send_writes(struct redis *redis, int64_t now_ms)
+static void send_writes(struct redis *redis)
 {
     size_t turn = redis->wire_bytes + TURN_BYTES;
     size_t until = turn < WIRE_WRITES_BYTES ? turn : WIRE_WRITES_BYTES;
     struct redis_write *write;
     redis->has_more = false;
     while (redis->phase == READY && redis->wire_bytes < until && (write = next_write(redis)))
-        send_write(redis, write, now_ms);
+        send_write(redis, write);
     if (redis->wire_bytes >= WIRE_WRITES_BYTES)
         redis->has_more = false; /* not at once, but when one is answered */
+}
+
+/** What Redis says of its memory is for metrics alone, so whether it says it is no matter. */
+static void ask_memory(struct redis *redis, int64_t now_ms)
+{
+    if (redis->phase != READY || redis->settings.memory_each_ms == 0 ||
+        now_ms < redis->memory_due_ms)
+        return;
+    redis->memory_due_ms = now_ms + redis->settings.memory_each_ms;
+    if (!ask_words(redis, WIRE_INFO, 2, (const char *const[]){"INFO", "memory"}))
+        lose(redis, "%s", redis->wire.trouble);
+}
+
+/** The number after `name`, which stands at the beginning of a line; −1 if there is none. */
+static int64_t number_in(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, length) == 0 && line[length] == ':')
+            return strtoll(line + length + 1, NULL, 10);
+    }
+    return -1;
+}
+
+/** Who may not ask (an ACL) does not ask again until the next connection. */
+static void take_memory_answer(struct redis *redis, const struct wire_answer *answer)
+{
+    if (answer->kind == WIRE_TEXT)
+        note_memory(redis, number_in(answer->text, "used_memory"),
+                    number_in(answer->text, "maxmemory"));
+    else
+        redis->memory_due_ms = INT64_MAX;
 }
 
 static void take_read_answer(struct redis *redis, struct redis_read *read,
@@ -350,10 +396,17 @@ static void take_answer(struct redis *redis, const struct wire_question *questio
     case WIRE_PING:
         go_on_with_greeting(redis, question->command, answer);
         break;
+    case WIRE_INFO:
+        take_memory_answer(redis, answer);
+        break;
     case WIRE_GET:
+        metrics_observe(METRIC_COMMAND_SECONDS, REDIS_GET, 0,
+                        clock_monotonic_us() - question->sent_us);
         take_read_answer(redis, question->owner, answer);
         break;
     case WIRE_SET:
+        metrics_observe(METRIC_COMMAND_SECONDS, REDIS_SET, 0,
+                        clock_monotonic_us() - question->sent_us);
         redis->wire_bytes -= question->bytes;
         finish_write(redis, question->owner,
                      answer->kind == WIRE_ERROR ? &statistics->set_errors : &statistics->sets);
@@ -428,10 +481,15 @@ static void watch_time(struct redis *redis, int64_t now_ms)
     case READY:
         give_up_reads(redis, now_ms);
         const struct wire_question *oldest = wire_oldest(&redis->wire);
-        if (oldest && now_ms >= oldest->sent_ms + silence_ms(redis))
+        if (oldest && now_ms >= oldest->sent_us / 1000 + silence_ms(redis))
             lose(redis, "no answer for %" PRId64 " ms", silence_ms(redis));
         break;
     }
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /** When there is something to do though nothing happens; −1: never. */
@@ -449,13 +507,15 @@ static int64_t next_ms(struct redis *redis, int64_t now_ms)
     }
     if (redis->has_more)
         return now_ms;
+    int64_t due_ms = redis->settings.memory_each_ms > 0 ? redis->memory_due_ms : INT64_MAX;
     const struct wire_question *oldest = wire_oldest(&redis->wire);
-    if (!oldest)
-        return -1;
-    int64_t due_ms = oldest->sent_ms + silence_ms(redis);
+    if (oldest)
+        due_ms = sooner(due_ms, oldest->sent_us / 1000 + silence_ms(redis));
     const struct wire_question *question = wire_oldest_read(&redis->wire);
     const struct redis_read *read = question ? question->owner : NULL;
-    return read && read->deadline_ms < due_ms ? read->deadline_ms : due_ms;
+    if (read)
+        due_ms = sooner(due_ms, read->deadline_ms);
+    return due_ms == INT64_MAX ? -1 : due_ms;
 }
 
 static void read_connection(struct redis *redis)
@@ -489,8 +549,9 @@ static bool take_turn(struct redis *redis)
     if (goes_on && redis->phase == AWAY && redis->breaker.state != BREAKER_OPEN)
         connect_to_redis(redis);
     if (redis->phase == READY) {
-        send_reads(redis, now_ms);
-        send_writes(redis, now_ms);
+        send_reads(redis);
+        send_writes(redis);
+        ask_memory(redis, now_ms);
     }
     if (redis->phase != AWAY && redis->phase != CONNECTING && !wire_flush(&redis->wire))
         lose(redis, "%s", redis->wire.trouble);

@@ -181,6 +181,8 @@ static bool belongs(enum wire_command command, const struct wire_answer *answer,
         return answer->kind == WIRE_STATUS && strcmp(answer->text, "OK") == 0;
     case WIRE_PING:
         return answer->kind == WIRE_STATUS && strcmp(answer->text, "PONG") == 0;
+    case WIRE_INFO:
+        return answer->kind == WIRE_TEXT;
     case WIRE_GET:
         return answer->kind == WIRE_NIL ||
                (answer->kind == WIRE_TEXT && answer->length <= max_bytes);

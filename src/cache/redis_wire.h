@@ -15,14 +15,14 @@ struct redisContext;
 struct redisReply;
 struct redisReplyObjectFunctions;
 
-enum wire_command { WIRE_AUTH, WIRE_SELECT, WIRE_PING, WIRE_GET, WIRE_SET };
+enum wire_command { WIRE_AUTH, WIRE_SELECT, WIRE_PING, WIRE_GET, WIRE_SET, WIRE_INFO };
 
 /** A question on its way. */
 struct wire_question {
     enum wire_command command;
     void *owner;  /* who is told; NULL if nobody waits any more: the answer is dropped */
     size_t bytes; /* of key and value */
-    int64_t sent_ms;
+    int64_t sent_us;
 };
 
 enum wire_kind {

@@ -73,6 +73,8 @@ struct http_app {
      */
     void (*problem)(void *context, struct http_request *request, int http_status,
                     const char *detail);
+    /** A connection was closed at once, as there are `max_connections` already. Or NULL. */
+    void (*crowded)(void *context);
 };
 
 struct http_settings {
@@ -96,6 +98,9 @@ enum status http_server_start(const struct http_settings *settings, const struct
 
 /** "127.0.0.1:8080", with the port that was really taken. Valid while the server lives. */
 const char *http_server_address(const struct http_server *server);
+
+/** How many connections are open. Thread-safe. */
+unsigned http_server_connections(struct http_server *server);
 
 /**
  * Stop accepting, close idle connections, let requests finish until `deadline_ms` (monotonic),

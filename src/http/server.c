@@ -21,8 +21,11 @@ static enum MHD_Result accept_policy(void *context, const struct sockaddr *peer,
     (void)peer, (void)size;
     const struct http_loop *loop = context;
     struct http_server *server = loop->server;
-    unsigned count = connections_count(&server->connections);
-    return count < server->settings.max_connections ? MHD_YES : MHD_NO;
+    if (connections_count(&server->connections) < server->settings.max_connections)
+        return MHD_YES;
+    if (server->app.crowded)
+        server->app.crowded(server->app.context);
+    return MHD_NO;
 }
 
 static void notice_connection(void *context, struct MHD_Connection *library, void **socket_context,
@@ -167,6 +170,11 @@ enum status http_server_start(const struct http_settings *settings, const struct
 const char *http_server_address(const struct http_server *server)
 {
     return server->address;
+}
+
+unsigned http_server_connections(struct http_server *server)
+{
+    return connections_count(&server->connections);
 }
 
 void http_server_drain(struct http_server *server, int64_t deadline_ms)

@@ -8,13 +8,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "metrics/metrics.h"
 #include "store/engine.h"
-#include "store/queries.h"
+#include "store/query_label.h"
 
 /* Statements kept per connection. Lists build texts from filters and sorts; the least recently used
  * one gives way. */
 enum { STATEMENTS_MAX = 128 };
 
+const char *const db_error_names[] = {"unavailable", "timeout", "busy", "full", "other", NULL};
 const char *const scope_names[] = {"risks", "assets", "accounts", NULL};
 
 struct db_statement {
@@ -143,6 +145,13 @@ enum status db_script(struct db *db, const char *sql, struct err *err)
     return db->engine->script(db->conn, sql, err);
 }
 
+static int64_t measured(size_t label, int64_t started_us)
+{
+    int64_t took_us = clock_monotonic_us() - started_us;
+    metrics_observe(METRIC_QUERY_SECONDS, label, 0, took_us);
+    return took_us;
+}
+
 /** Begin by reading the generations, so that no state is ever shown that the watcher has not seen.
  */
 static enum status observe(struct db *db, struct err *err)
@@ -208,7 +217,9 @@ static enum status begin_write(struct db *db, int64_t now_ms, int timeout_ms, bo
 {
     assert(db->transaction == IDLE);
     look(db);
+    int64_t started_us = clock_monotonic_us();
     enum status status = db->engine->begin_write(db->conn, timeout_ms, !is_note, err);
+    measured(query_label_of(LABEL_BEGIN), started_us);
     if (status != OK)
         return status;
     db->transaction = WRITING;
@@ -313,7 +324,9 @@ static enum status commit_write(struct db *db, struct err *err)
         db->engine->rollback(db->conn);
         return status;
     }
+    int64_t started_us = clock_monotonic_us();
     status = db->engine->commit(db->conn, err);
+    measured(query_label_of(LABEL_COMMIT), started_us);
     if (watcher && status != OK)
         watcher->doubtful(watcher->context);
     else if (watcher && scopes)
@@ -441,8 +454,10 @@ enum status db_select(struct db *db, const struct query *query, const struct db_
     statement->running = true;
     statement->last_used = ++db->statements;
     db->touched |= query->touches;
-    *ret_rows =
-        (struct db_rows){.db = db, .statement = statement, .started_us = clock_monotonic_us()};
+    *ret_rows = (struct db_rows){.db = db,
+                                 .statement = statement,
+                                 .started_us = clock_monotonic_us(),
+                                 .label = query_label(query)};
     return OK;
 }
 
@@ -473,7 +488,7 @@ void db_rows_release(struct db_rows *rows)
     rows->db->engine->reset(rows->statement->prepared);
     rows->statement->running = false;
     rows->statement = NULL;
-    rows->db->statement_us += (uint64_t)(clock_monotonic_us() - rows->started_us);
+    rows->db->statement_us += (uint64_t)measured(rows->label, rows->started_us);
 }
 
 enum status db_end(struct db_rows *rows, struct err *err)

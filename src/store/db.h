@@ -52,6 +52,16 @@ enum {
 enum db_dialect { DIALECT_SQLITE, DIALECT_POSTGRES };
 enum { DIALECTS = 2 };
 
+/** Why the database failed or refused a statement, as metrics count it. */
+enum db_error {
+    DB_ERROR_UNAVAILABLE,
+    DB_ERROR_TIMEOUT,
+    DB_ERROR_BUSY,
+    DB_ERROR_FULL,
+    DB_ERROR_OTHER
+};
+extern const char *const db_error_names[]; /* NULL-terminated */
+
 struct query {
     const char *name; /* for logs and metrics: "risk_by_ref" */
     const char *sql;
@@ -232,6 +242,7 @@ struct db_rows {
     struct db_statement *statement;
     enum status status;
     int64_t started_us;
+    size_t label; /* see query_label.h */
 };
 
 /**

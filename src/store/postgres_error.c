@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "metrics/metrics.h"
 #include "store/postgres_wire.h"
 
 const char *postgres_words(const char *message, char *text, size_t size)
@@ -68,9 +69,14 @@ static const char *violated_column(const PGresult *result, char *text, size_t si
     return text;
 }
 
+static bool says_full(const char *state)
+{
+    return strcmp(state, "53100") == 0;
+}
+
 static enum status unusable(const char *state, const char *words, const char *sql, struct err *err)
 {
-    bool is_full = strcmp(state, "53100") == 0;
+    bool is_full = says_full(state);
     log_event(LOG_ERROR, is_full ? "database_full" : "database_unavailable", LOG_TEXT("doing", sql),
               LOG_TEXT("code", state), LOG_TEXT("error", words));
     return err_set(err, UNAVAILABLE, NULL,
@@ -93,9 +99,12 @@ enum status postgres_failure(struct engine_conn *conn, const PGresult *result, c
     if (strncmp(state, "23", 2) == 0)
         return err_set(err, CONFLICT, violated_column(result, column, sizeof column),
                        "is already taken");
-    if (strcmp(state, "55P03") == 0 || strncmp(state, "40", 2) == 0)
+    if (strcmp(state, "55P03") == 0 || strncmp(state, "40", 2) == 0) {
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_BUSY, 0, 1);
         return err_set(err, BUSY, NULL, "another writer is at work; try again");
+    }
     if (strcmp(state, "57014") == 0) {
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_TIMEOUT, 0, 1);
         log_event(LOG_WARN, "statement_timeout", LOG_TEXT("doing", sql));
         return err_set(err, BUSY, NULL, "the database took too long; try again");
     }
@@ -108,8 +117,12 @@ enum status postgres_failure(struct engine_conn *conn, const PGresult *result, c
     }
     static const char *const classes[] = {"08", "53", "57P", "58", NULL};
     for (const char *const *class = classes; *class; class ++)
-        if (strncmp(state, *class, strlen(*class)) == 0)
+        if (strncmp(state, *class, strlen(*class)) == 0) {
+            metrics_add(METRIC_DB_ERRORS, says_full(state) ? DB_ERROR_FULL : DB_ERROR_UNAVAILABLE,
+                        0, 1);
             return unusable(state, words, sql, err);
+        }
+    metrics_add(METRIC_DB_ERRORS, DB_ERROR_OTHER, 0, 1);
     log_event(LOG_ERROR, "database_error", LOG_TEXT("doing", sql), LOG_TEXT("code", state),
               LOG_TEXT("error", words));
     return err_set(err, INTERNAL, NULL, "the database refused a statement");

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "metrics/metrics.h"
 
 /* How often one who waits looks whether the program is going to stop (database_hurry()). */
 enum { LOOK_UP_MS = 250 };
@@ -22,8 +23,10 @@ struct asked *postgres_nth(struct engine_conn *conn, size_t n)
 
 void postgres_break(struct engine_conn *conn, const char *why)
 {
-    if (!conn->is_broken)
+    if (!conn->is_broken) {
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_UNAVAILABLE, 0, 1);
         log_event(LOG_WARN, "database_connection_lost", LOG_TEXT("error", why));
+    }
     conn->is_broken = true;
 }
 

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "metrics/metrics.h"
 #include "store/engine.h"
 
 enum {
@@ -110,8 +111,10 @@ static enum status failed(struct engine_conn *conn, const char *doing, struct er
         return err_set(err, CONFLICT, violated_column(message), "is already taken");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_BUSY, 0, 1);
         return err_set(err, BUSY, NULL, "another writer is at work; try again");
     case SQLITE_FULL:
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_FULL, 0, 1);
         log_event(LOG_ERROR, "database_full", LOG_TEXT("doing", doing), LOG_TEXT("error", message));
         return err_set(err, UNAVAILABLE, NULL, "the database's disk is full");
     case SQLITE_IOERR:
@@ -120,10 +123,12 @@ static enum status failed(struct engine_conn *conn, const char *doing, struct er
     case SQLITE_PERM:
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_UNAVAILABLE, 0, 1);
         log_event(LOG_ERROR, "database_unavailable", LOG_TEXT("doing", doing),
                   LOG_INT("code", code), LOG_TEXT("error", message));
         return err_set(err, UNAVAILABLE, NULL, "the database cannot be used");
     default:
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_OTHER, 0, 1);
         log_event(LOG_ERROR, "database_error", LOG_TEXT("doing", doing), LOG_INT("code", code),
                   LOG_TEXT("error", message));
         return err_set(err, INTERNAL, NULL, "the database refused a statement");
