@@ -9,6 +9,7 @@
 
 /* Per address there may be this many times more failed sign-ins than per account and address. */
 enum { ADDRESS_FACTOR = 5 };
+enum { METRICS_MAX_BYTES = 16 << 20 };
 
 struct api *api_new(const struct api_settings *settings)
 {
@@ -96,6 +97,30 @@ static void reply_ready(struct api *api, struct http_request *request)
         reply_ops(request, 200, "ready\n");
 }
 
+struct metrics_reading *api_read_metrics(const struct api *api)
+{
+    struct metrics_reading *reading = metrics_read();
+    api->settings.read_metrics(api->settings.metrics_context, reading);
+    return reading;
+}
+
+static void reply_metrics(const struct api *api, struct http_request *request)
+{
+    AUTO_READING struct metrics_reading *reading = api_read_metrics(api);
+    AUTO_BUF struct buf text;
+    buf_init(&text, METRICS_MAX_BYTES);
+    metrics_write(reading, &text);
+    struct http_reply reply = {
+        .status = 200,
+        .content_type = "text/plain; version=0.0.4; charset=utf-8",
+        .release = free,
+        .file = -1,
+    };
+    reply.body = reply.owner = buf_detach(&text, &reply.length);
+    output_common_headers(request);
+    http_reply(request, &reply);
+}
+
 static void ops_handle(void *context, struct http_request *request)
 {
     struct api *api = context;
@@ -109,8 +134,10 @@ static void ops_handle(void *context, struct http_request *request)
         reply_ops(request, 401, "the token of OPENRISK_OPS_TOKEN is needed\n");
     else if (strcmp(path, "/readyz") == 0)
         reply_ready(api, request);
+    else if (strcmp(path, "/metrics") == 0)
+        reply_metrics(api, request);
     else
-        reply_ops(request, 404, "here are /livez and /readyz\n");
+        reply_ops(request, 404, "here are /livez, /readyz and /metrics\n");
 }
 
 static void ops_begin(void *context, struct http_request *request)

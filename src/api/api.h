@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "cache/second.h"
 #include "http/http.h"
+#include "metrics/metrics.h"
 #include "store/pool.h"
 #include "store/watch.h"
 
@@ -44,6 +45,9 @@ struct api_settings {
     unsigned write_timeout_ms;   /* waiting for other writers */
     unsigned login_burst;        /* failed sign-ins per account and address before 429 */
     unsigned login_drain_ms;
+    /** Put what is asked for into a reading. Any thread. */
+    void (*read_metrics)(void *context, struct metrics_reading *reading);
+    void *metrics_context;
 };
 
 /** Texts are borrowed and must outlive the API. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "api/count.h"
 #include "api/handlers.h"
 #include "api/internal.h"
 #include "api/risk_json.h"
@@ -64,13 +65,16 @@ enum status auth_login(struct call *call, struct err *err)
     char *folded = account_email(service->arena, texts[0]);
     char *account = arena_format(service->arena, "%s %s", folded ? folded : texts[0], address);
     status = check_throttles(api, account, address, err);
-    if (status != OK)
+    if (status != OK) {
+        count_login(LOGIN_THROTTLED);
         return status;
+    }
 
     struct new_session session;
     service->action = "login";
     status =
         account_service_login(service, api->settings.token_key, texts[0], texts[1], &session, err);
+    count_login(status == OK ? LOGIN_OK : status == UNAUTHENTICATED ? LOGIN_FAILED : LOGIN_BUSY);
     if (status == UNAUTHENTICATED) {
         int64_t now_ms = clock_monotonic_ms();
         throttle_fail(api->login_by_account, account, now_ms);

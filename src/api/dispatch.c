@@ -13,6 +13,8 @@
 
 #include "api/answer.h"
 #include "api/consistency.h"
+#include "api/count.h"
+#include "api/handlers.h"
 #include "api/internal.h"
 #include "api/problem.h"
 #include "api/reading.h"
@@ -22,8 +24,6 @@
 #include "service/audit_service.h"
 
 enum { JSON_BODY_MAX_BYTES = 1 << 20 };
-
-static const char base_path[] = "/api/v1";
 
 static void reply_http_error(struct passage *passage, int http_status, const char *text)
 {
@@ -68,8 +68,8 @@ static bool find_route(struct passage *passage)
 {
     struct http_request *request = passage->request;
     const char *path = http_path(request);
-    size_t prefix = strlen(base_path);
-    bool below = strncmp(path, base_path, prefix) == 0 && path[prefix] == '/';
+    size_t prefix = strlen(API_BASE_PATH);
+    bool below = strncmp(path, API_BASE_PATH, prefix) == 0 && path[prefix] == '/';
     passage->match =
         route_find(http_method(request), below ? path + prefix : path, http_arena(request));
     /* Only the front page lies outside the base path. */
@@ -109,6 +109,7 @@ static void begin(void *context, struct http_request *request)
     passage->now_ms = clock_now_coarse_ms(api->settings.clock);
     buf_init(&passage->out, ANSWER_MAX_BYTES);
     http_set_data(request, passage);
+    count_begun();
 
     if (!reading_recall(passage) && !find_route(passage))
         return;
@@ -185,6 +186,8 @@ static void run_act(struct passage *passage, struct db *db, enum status status,
     const struct route *route = passage->match.route;
     struct arena *arena = http_arena(request);
     if (status != OK) {
+        if (route->act == auth_login)
+            count_login(LOGIN_BUSY);
         passage_reply_error(passage, status, why, http_reply_later);
         return;
     }
@@ -360,6 +363,12 @@ static void done(void *context, struct http_request *request)
     session_unref(passage->session);
 }
 
+static void refuse(void *context, struct http_request *request, int http_status, const char *detail)
+{
+    count_rejected(http_status);
+    output_problem(context, request, http_status, detail);
+}
+
 struct http_app api_public_app(struct api *api)
 {
     return (struct http_app){
@@ -367,6 +376,7 @@ struct http_app api_public_app(struct api *api)
         .begin = begin,
         .handle = handle,
         .done = done,
-        .problem = output_problem,
+        .problem = refuse,
+        .crowded = count_crowded,
     };
 }

@@ -1,5 +1,6 @@
 #include "api/record.h"
 
+#include "api/count.h"
 #include "api/internal.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,5 +25,7 @@ static void log_request(const struct passage *passage, int status, int64_t took_
 void record_ended(struct passage *passage)
 {
     int status = http_replied_status(passage->request);
-    log_request(passage, status, clock_monotonic_us() - http_received_us(passage->request));
+    int64_t took_us = clock_monotonic_us() - http_received_us(passage->request);
+    count_ended(passage, status, took_us);
+    log_request(passage, status, took_us);
 }

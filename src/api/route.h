@@ -17,6 +17,9 @@
 #include "json/json.h"
 #include "json/json_write.h"
 
+/** What all patterns but "/" are below. */
+#define API_BASE_PATH "/api/v1"
+
 enum { ROUTE_ARGS_MAX = 2, ROUTE_PARAMS_MAX = 4 };
 
 enum param_kind {

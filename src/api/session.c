@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/count.h"
 #include "api/internal.h"
 #include "base/mem.h"
 
@@ -39,14 +40,21 @@ static struct session *find_by(get *get_value, const struct api *api, const char
     return session;
 }
 
+static struct session *counted(struct session *session, enum count_result result)
+{
+    if (session)
+        metrics_add(METRIC_CACHE_REQUESTS, COUNT_SESSIONS, result, 1);
+    return session;
+}
+
 struct session *session_find(const struct api *api, const char *token, int64_t now_ms)
 {
-    return find_by(cache_get, api, token, now_ms);
+    return counted(find_by(cache_get, api, token, now_ms), RESULT_HIT_L1);
 }
 
 struct session *session_find_unverified(const struct api *api, const char *token, int64_t now_ms)
 {
-    return find_by(cache_get_unverified, api, token, now_ms);
+    return counted(find_by(cache_get_unverified, api, token, now_ms), RESULT_UNVERIFIED);
 }
 
 static void free_session(struct cache_value *value)
@@ -88,6 +96,7 @@ struct session *session_keep(const struct api *api, const char *token,
     struct session *session = session_new(found);
     if (!api->settings.sessions)
         return session;
+    counted(session, RESULT_MISS);
     struct fingerprint fingerprint;
     struct cache_key key = key_of(api, token, &fingerprint);
     struct cache_vector vector = cache_vector_of(found->generations, SCOPES);
@@ -106,6 +115,9 @@ enum cache_entrance session_enter(const struct api *api, const char *token,
     enum cache_entrance entrance =
         cache_enter(api->settings.sessions, &key, &terms, clock_monotonic_coarse_ms(), waiter,
                     &value, ret_flight);
+    static const enum count_result results[] = {
+        [CACHE_HIT] = RESULT_HIT_L1, [CACHE_WAITS] = RESULT_COALESCED, [CACHE_LEADS] = RESULT_MISS};
+    metrics_add(METRIC_CACHE_REQUESTS, COUNT_SESSIONS, results[entrance], 1);
     if (entrance == CACHE_HIT)
         *ret_session = session_of(value);
     return entrance;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/count.h"
 #include "base/clock.h"
 
 /* A session takes a few hundred bytes. */
@@ -52,9 +53,12 @@ void caches_init(struct caches *caches, struct database *database, size_t max_by
 {
     struct cache_settings responses = {.max_bytes = max_bytes,
                                        .entry_max_bytes = CACHES_ENTRY_MAX_BYTES,
-                                       .shards_max = SHARDS_MAX};
-    struct cache_settings sessions = {
-        .max_bytes = SESSIONS_BYTES, .entry_max_bytes = SESSIONS_BYTES, .shards_max = SHARDS_MAX};
+                                       .shards_max = SHARDS_MAX,
+                                       .label = COUNT_RESPONSES};
+    struct cache_settings sessions = {.max_bytes = SESSIONS_BYTES,
+                                      .entry_max_bytes = SESSIONS_BYTES,
+                                      .shards_max = SHARDS_MAX,
+                                      .label = COUNT_SESSIONS};
     caches->generations = generations_new(CACHES_FRESH_MS, grace_ms);
     caches->responses = cache_new(&responses, caches->generations);
     caches->sessions = cache_new(&sessions, caches->generations);

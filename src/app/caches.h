@@ -13,8 +13,8 @@
 
 /**
  * What was written elsewhere is seen within CACHES_BOUND_MS. So K is fresh for that long, less what
- * the coarse clock that hits go by may be behind. The database is looked at each CACHES_LOOK_MS, and
- * a look has CACHES_LOOK_LIMIT_MS: so one that does not answer is known to be away before K is
+ * the coarse clock that hits go by may be behind. The database is looked at each CACHES_LOOK_MS,
+ * and a look has CACHES_LOOK_LIMIT_MS: so one that does not answer is known to be away before K is
  * doubtful.
  */
 enum { CACHES_BOUND_MS = 1000, COARSE_CLOCK_MS = 20 };

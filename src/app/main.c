@@ -10,10 +10,14 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/telemetry.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+enum { METRICS_PAGE_MAX = 1 << 20 };
+
 static enum status run_config(struct call *call, struct err *err);
+static enum status run_metrics(struct call *call, struct err *err);
 static enum status run_version(struct call *call, struct err *err);
 
 static const struct command commands[] = {
@@ -108,6 +112,14 @@ static const struct command commands[] = {
      {{"markdown", NULL, "print the reference page instead"}},
      .lists_settings = true,
      .run = run_config},
+    {"metrics",
+     "",
+     0,
+     0,
+     "print each metric that serve exports",
+     NULL,
+     {{"markdown", NULL, "print the reference page instead"}},
+     .run = run_metrics},
     {"version", "", 0, 0, "print the version", NULL, .run = run_version},
 };
 
@@ -346,6 +358,23 @@ static enum status run_config(struct call *call, struct err *err)
         config_print_markdown(stdout);
     else
         config_print(&call->config, stdout);
+    return OK;
+}
+
+static enum status run_metrics(struct call *call, struct err *err)
+{
+    (void)err;
+    AUTO_TELEMETRY struct telemetry telemetry = {0};
+    AUTO_BUF struct buf page;
+    buf_init(&page, METRICS_PAGE_MAX);
+    telemetry_start(&telemetry, "");
+    if (call_option(call, "markdown"))
+        metrics_write_markdown(&page);
+    else
+        for (int metric = 0; metric < METRICS; metric++)
+            buf_printf(&page, "%-44s %-10s %s\n", metric_table[metric].name,
+                       metric_kind_names[metric_table[metric].kind], metric_table[metric].help);
+    fwrite(page.data, 1, page.length, stdout);
     return OK;
 }
 

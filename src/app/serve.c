@@ -17,6 +17,7 @@
 
 #include "app/command.h"
 #include "app/server.h"
+#include "app/telemetry.h"
 #include "auth/password.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,6 +29,7 @@
 enum { DRAIN_TENTHS = 9, NEAR_PERCENT = 80 };
 
 static enum status open_database(struct call *call, struct opened *opened,
+                                 struct telemetry *telemetry,
                                  struct register_identity *ret_identity, struct err *err)
 {
     const struct config *config = &call->config.values;
@@ -35,6 +37,7 @@ static enum status open_database(struct call *call, struct opened *opened,
                                      .statement_ms = (int)config->db_statement_timeout};
     enum status status = database_new(config->database_url, &opened->database, err);
     if (status == OK) {
+        telemetry_start(telemetry, database_engine_name(opened->database));
         database_set_limits(opened->database, &limits);
         status = files_lock(opened->database, FILES_SERVE, &opened->lock, err);
     }
@@ -187,13 +190,13 @@ static void tell_ready(const struct server *server)
  * The ports are taken before an administrator is made, whose password would be lost if the start
  * failed then; until that is done nobody can sign in.
  */
-static enum status start(struct call *call, struct opened *opened, struct server *server,
-                         struct err *err)
+static enum status start(struct call *call, struct opened *opened, struct telemetry *telemetry,
+                         struct server *server, struct err *err)
 {
     struct register_identity identity;
     enum status status = password_init(err);
     if (status == OK)
-        status = open_database(call, opened, &identity, err);
+        status = open_database(call, opened, telemetry, &identity, err);
     if (status == OK)
         status = warn_about_connections(&call->config.values, opened->db, err);
     if (status == OK)
@@ -215,12 +218,13 @@ static enum status start(struct call *call, struct opened *opened, struct server
 enum status run_serve(struct call *call, struct err *err)
 {
     sigset_t signals;
+    AUTO_TELEMETRY struct telemetry telemetry = {0}; /* the last to go: all others count */
     AUTO_OPENED struct opened opened = {.lock = -1};
     AUTO_SERVER struct server server = {0};
     block_signals(&signals);
     log_set_level((enum log_level)call->config.values.log_level);
     warn_about_settings(&call->config.values);
-    enum status status = start(call, &opened, &server, err);
+    enum status status = start(call, &opened, &telemetry, &server, err);
     db_close(opened.db); /* from now on the workers have their own */
     opened.db = NULL;
     if (status != OK) {

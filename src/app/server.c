@@ -5,10 +5,13 @@
 
 #include "api/answer.h"
 #include "app/build_id.h"
+#include "app/telemetry.h"
 #include "base/clock.h"
 
 /* Hashing a password takes 20 MB and 25 ms: one at a time, and a short line before it. */
 enum { PASSWORD_WORKERS = 1, PASSWORD_WAITING = 16 };
+/* As often as metrics may well be read. */
+enum { MEMORY_EACH_MS = 5000 };
 enum { OPS_LOOPS = 1, OPS_CONNECTIONS = 64, OPS_BODY_BYTES = 64 << 10 };
 
 static void set_times(struct pool_settings *pool, const struct config *config)
@@ -54,6 +57,7 @@ static enum status start_second(struct server *server, const struct clock *clock
     if (!config_redis(server->config, &arena, &redis.address))
         return OK;
     redis.limit_ms = (unsigned)server->config->redis_timeout;
+    redis.memory_each_ms = MEMORY_EACH_MS;
     enum status status = redis_start(&redis, &server->redis, err);
     if (status != OK)
         return status;
@@ -114,6 +118,8 @@ static void make_api(struct server *server, const struct clock *clock,
         .write_timeout_ms = (unsigned)config->db_write_timeout,
         .login_burst = (unsigned)config->login_burst,
         .login_drain_ms = (unsigned)config->login_drain,
+        .read_metrics = telemetry_read,
+        .metrics_context = server,
     };
     memcpy(all.token_key, identity->token_key, sizeof all.token_key);
     server->api = api_new(&all);
