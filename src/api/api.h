@@ -48,6 +48,7 @@ struct api_settings {
     /** Put what is asked for into a reading. Any thread. */
     void (*read_metrics)(void *context, struct metrics_reading *reading);
     void *metrics_context;
+    struct hour *hour; /* the last one; see hour.h */
 };
 
 /** Texts are borrowed and must outlive the API. */
@@ -69,6 +70,9 @@ void api_set_draining(struct api *api);
  */
 enum status api_warm(struct api *api, struct db *db, unsigned *ret_count,
                      struct err *err) MUST_CHECK;
+
+/** A reading of all metrics, those that are asked for too. Any thread. */
+struct metrics_reading *api_read_metrics(const struct api *api);
 
 /** The OpenAPI document, to be freed; made from the route and field tables. */
 char *api_openapi(const char *version);

@@ -42,6 +42,12 @@ const struct metric_values count_results = VALUES(results);
 static const char *const caches[] = {"responses", "sessions"};
 const struct metric_values count_caches = VALUES(caches);
 
+static const char *const pools[] = {"general", "password"};
+const struct metric_values count_pools = VALUES(pools);
+
+static const char *const connections[] = {"in_use", "idle", "opening", "other"};
+const struct metric_values count_connections = VALUES(connections);
+
 static enum count_result result_of(enum answer_way way)
 {
     switch (way) {
@@ -69,6 +75,11 @@ static size_t status_place(int http_status)
     while (place < COUNT_OF(statuses) && statuses[place] != http_status)
         place++;
     return place;
+}
+
+bool count_is_error(size_t status)
+{
+    return status < COUNT_OF(statuses) && statuses[status] >= 500;
 }
 
 void count_begun(void)

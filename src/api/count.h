@@ -25,7 +25,14 @@ enum count_result {
     RESULT_COALESCED,
     RESULT_BYPASS,
 };
+/** The pools, and what a connection is doing, as SET_POOL and SET_CONNECTION number them. */
+enum count_pool { POOL_GENERAL, POOL_PASSWORD };
+enum count_connection { STATE_IN_USE, STATE_IDLE, STATE_OPENING, STATE_OTHER };
+extern const struct metric_values count_pools, count_connections;
 enum count_login { LOGIN_OK, LOGIN_FAILED, LOGIN_THROTTLED, LOGIN_BUSY };
+
+/** Is this place among count_statuses an error of the server? */
+bool count_is_error(size_t status);
 
 /** On the event loop of the request. */
 void count_begun(void);

@@ -31,6 +31,8 @@ act_handler cache_get_state, cache_invalidate;
 enum { CACHE_ALL_SCOPES = -1 }; /* of DELETE /cache without a scope */
 /* pool_api.c */
 act_handler pool_get_state;
+/* ops_api.c */
+act_handler ops_get;
 /* system_api.c */
 act_handler health_get, openapi_get, front_page;
 

@@ -81,9 +81,6 @@ void passage_count_statements(struct passage *passage, struct db *db);
  */
 bool api_second(const struct api *api, struct second_statistics *ret_now);
 
-/** All metrics, those that are asked for too. Any thread. */
-struct metrics_reading *api_read_metrics(const struct api *api);
-
 /* Parts of dispatch.c, in their own files. */
 
 /** Take the token from the request; UNAUTHENTICATED if there is a header that is none. */

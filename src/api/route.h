@@ -124,6 +124,9 @@ extern const size_t route_count;
 extern const struct schema schemas[];
 extern const size_t schema_count;
 
+/** What the pattern is below: the base path, but for the front page. NULL allowed. */
+const char *route_base(const struct route *route);
+
 /** Where a path leads: the row for its method, or which methods there are. */
 struct route_match {
     const struct route *route; /* NULL: none for this method */

@@ -19,6 +19,9 @@ static const struct param cache_params[] = {
     {"scope", PARAM_NAME, .otherwise = CACHE_ALL_SCOPES, .names = scope_names,
      .about = "only what depends on this"},
 };
+static const struct param ops_params[] = {
+    {"minutes", PARAM_INT, 1, 60, 60, .about = "how much of the last hour"},
+};
 static const struct param import_params[] = {
     {"format", PARAM_NAME, .otherwise = IMPORT_JSON, .names = import_format_names,
      .about = "of the body"},
@@ -148,6 +151,9 @@ const struct route routes[] = {
     {HTTP_GET, "/pool", WHO_ADMIN, .act = pool_get_state, .status = 200, .lane = LANE_LOOP,
      .answers = "Pools",
      .summary = "How the database's connections are used: at this moment, and since the start"},
+    {HTTP_GET, "/ops", WHO_ADMIN, .act = ops_get, .status = 200, .lane = LANE_LOOP,
+     PARAMS(ops_params), .answers = "Ops",
+     .summary = "The last hour in steps of ten seconds: requests, cache, pool, process"},
     {HTTP_GET, "/cache", WHO_ADMIN, .act = cache_get_state, .status = 200, .answers = "Cache",
      .summary = "What the cache holds, how often it helped, and how fresh it is"},
     {HTTP_DELETE, "/cache", WHO_ADMIN, .act = cache_invalidate, .status = 200, PARAMS(cache_params),
@@ -259,6 +265,16 @@ const struct schema schemas[] = {
              "timed_out:integer held_long:integer wait:PoolWait opened:integer "
              "open_failures:integer closed:PoolClosed"},
     {"Pools", SCHEMA_RECORD, .more = "general:Pool password:Pool"},
+    {"OpsRequests", SCHEMA_RECORD,
+     .more = "rate:[number errors:[number p50_ms:[any p95_ms:[any p99_ms:[any"},
+    {"OpsRoute", SCHEMA_RECORD,
+     .more = "route:string method:string rate:[number errors:[number p50_ms:[any p95_ms:[any "
+             "p99_ms:[any"},
+    {"OpsPool", SCHEMA_RECORD, .more = "in_use:[integer waiting:[integer"},
+    {"OpsProcess", SCHEMA_RECORD, .more = "cpu:[number resident_bytes:[integer"},
+    {"Ops", SCHEMA_RECORD,
+     .more = "step_seconds:integer at:[string all:OpsRequests routes:[OpsRoute hit_rate:[any "
+             "pool:OpsPool process:OpsProcess"},
     {"Generations", SCHEMA_RECORD, .more = "risks:integer assets:integer accounts:integer"},
     {"CacheLosses", SCHEMA_RECORD,
      .more = "capacity:integer expired:integer outdated:integer replaced:integer"},
@@ -304,6 +320,11 @@ static bool fits(const char *pattern, const char *path, const char *args[ROUTE_A
         pattern += strcspn(pattern, "}") + 1;
     }
     return !*pattern && !*path;
+}
+
+const char *route_base(const struct route *route)
+{
+    return !route || strcmp(route->pattern, "/") == 0 ? "" : API_BASE_PATH;
 }
 
 struct route_match route_find(enum http_method method, const char *path, struct arena *arena)

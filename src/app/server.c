@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/hour.h"
 #include "app/build_id.h"
 #include "app/telemetry.h"
 #include "base/clock.h"
@@ -120,6 +121,7 @@ static void make_api(struct server *server, const struct clock *clock,
         .login_drain_ms = (unsigned)config->login_drain,
         .read_metrics = telemetry_read,
         .metrics_context = server,
+        .hour = server->hour,
     };
     memcpy(all.token_key, identity->token_key, sizeof all.token_key);
     server->api = api_new(&all);
@@ -170,6 +172,11 @@ static void try_again(void *context)
     pool_retry(server->password_pool);
 }
 
+static struct metrics_reading *read_metrics(const void *api)
+{
+    return api_read_metrics(api);
+}
+
 enum status server_start(struct server *server, const struct config *config,
                          struct database *database, const struct clock *clock,
                          const struct register_identity *identity, struct err *err)
@@ -184,8 +191,10 @@ enum status server_start(struct server *server, const struct config *config,
             caches_watch(&server->caches, database, clock, try_again, server, &server->watch, err);
     if (status != OK)
         return status;
+    server->hour = hour_new(clock);
     make_api(server, clock, identity);
-    return listen_on(server, err);
+    status = listen_on(server, err);
+    return status == OK ? hour_start(server->hour, read_metrics, server->api, err) : status;
 }
 
 /** Redis first: whoever waits for it goes on to the workers. */
@@ -214,6 +223,7 @@ void server_drain(struct server *server, int64_t deadline_ms)
     database_hurry(server->database, deadline_ms - left_ms / 10);
     http_server_drain(server->public_server, deadline_ms);
     http_server_drain(server->ops_server, deadline_ms);
+    hour_stop(server->hour); /* it asks all of them */
     stop_workers(server);
 }
 
@@ -221,9 +231,12 @@ void server_release(struct server *server)
 {
     http_server_free(server->public_server);
     http_server_free(server->ops_server);
+    if (server->hour)
+        hour_stop(server->hour);
     stop_workers(server);
     redis_stop(server->redis);
     second_free(server->second);
     api_free(server->api);
+    hour_free(server->hour);
     caches_release(&server->caches);
 }

@@ -29,6 +29,7 @@ struct server {
     struct watch *watch;
     struct pool *pool;
     struct pool *password_pool;
+    struct hour *hour;
     struct api *api;
     struct http_server *public_server;
     struct http_server *ops_server;

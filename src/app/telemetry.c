@@ -18,12 +18,8 @@ _Static_assert((int)POOL_WAIT_BOUNDS + 2 <= (int)METRIC_BOUNDS_MAX, "a wait's bu
 
 enum { L2_HIT, L2_MISS, L2_NOT_ASKED };
 enum { OP_GET, OP_GET_TIMEOUT, OP_SET, OP_CONNECT, OP_REFUSED };
-enum { POOL_GENERAL, POOL_PASSWORD };
-enum { STATE_IN_USE, STATE_IDLE, STATE_OPENING, STATE_OTHER };
 static const char *const l2_results[] = {"hit", "miss", "not_asked", NULL};
 static const char *const l2_ops[] = {"get", "get_timeout", "set", "connect", "refused", NULL};
-static const char *const pools[] = {"general", "password", NULL};
-static const char *const states[] = {"in_use", "idle", "opening", "other", NULL};
 static const char *const log_results[] = {"written", "dropped", NULL};
 
 static struct metric_values values_of(const char *const *names)
@@ -68,8 +64,8 @@ void telemetry_start(struct telemetry *telemetry, const char *store)
         [SET_CACHE_LOSS] = values_of(memory_loss_names),
         [SET_L2_RESULT] = values_of(l2_results),
         [SET_L2_OP] = values_of(l2_ops),
-        [SET_POOL] = values_of(pools),
-        [SET_CONNECTION] = values_of(states),
+        [SET_POOL] = count_pools,
+        [SET_CONNECTION] = count_connections,
         [SET_CLOSED] = values_of(pool_closed_names),
         [SET_QUERY] = make_queries(telemetry),
         [SET_DB_ERROR] = values_of(db_error_names),

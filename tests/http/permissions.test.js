@@ -55,6 +55,7 @@ const WHO = {
     'POST /import/risks': 'analyst',
     'GET /export/risks.json': 'any',
     'GET /pool': 'admin',
+    'GET /ops': 'admin',
     'GET /cache': 'admin',
     'DELETE /cache': 'admin',
     'GET /health': 'public',

@@ -15,6 +15,7 @@
 
 #include "app/command.h"
 #include "app/server.h"
+#include "app/telemetry.h"
 #include "auth/password.h"
 #include "base/log.h"
 #include "service/account_service.h"
@@ -129,6 +130,7 @@ static void serve_until(const struct twin *twin, const sigset_t *signals)
 int main(void)
 {
     sigset_t signals;
+    AUTO_TELEMETRY struct telemetry telemetry = {0}; /* both count in it */
     AUTO_TWIN struct twin twin = {.opened = {.lock = -1}, .plain_opened = {.lock = -1}};
     struct err err;
     err_init(&err);
@@ -136,6 +138,7 @@ int main(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    telemetry_start(&telemetry, "twin");
     if (start(&twin, &err) != OK) {
         fprintf(stderr, "twin: %s: %s\n", err.items[0].field, err.items[0].message);
         return EXIT_FAILED;
