@@ -13,7 +13,7 @@ const { cli, ROOT, startServer } = require('./http/lib');
 const { operationsOf } = require('./http/register');
 
 /** Pages for users and operators: what they name must be there. */
-const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md'];
+const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/monitoring.md', 'docs/quick-reference.md'];
 /** For which no setting of the program stands. */
 const OTHER_NAMES = ['OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET'];
 
@@ -58,6 +58,13 @@ test('every page is looked at', () => {
     for (const page of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/ARCHITECTURE.md', ...GUIDES]) {
         assert.ok(pages.includes(page), `${page} is missing`);
     }
+});
+
+test('every page is in the index', () => {
+    const index = [...read('docs/README.md').matchAll(/^- \[[^\]]+\]\(([^)#]+)[)#]/gm)].map(([, target]) => path.join('docs', target));
+    const wanted = pages.filter((page) => path.dirname(page) === 'docs' && page !== 'docs/README.md');
+    assertNone(wanted.filter((page) => !index.includes(page)).map((page) => `docs/README.md does not list ${page}`));
+    assert.strictEqual(new Set(index).size, index.length);
 });
 
 test('the first lines of the first page are the two commands', () => {
@@ -189,7 +196,7 @@ test('every route that a guide names exists', async (t) => {
     const document = (await server.client().get('/openapi.json')).json;
     const plain = (route) => route.replace(/\{[^}]*\}/g, '{}');
     const routes = operationsOf(document).map(({ method, path: route }) => `${method} ${plain(route)}`);
-    routes.push('GET /livez', 'GET /readyz', 'GET /openapi.json');
+    routes.push('GET /livez', 'GET /readyz', 'GET /metrics', 'GET /openapi.json');
     const faults = [];
     let seen = 0;
     for (const page of GUIDES) {
