@@ -144,6 +144,7 @@ test('a node is stopped and started', async (t) => {
         await server.stop();
         const { labels } = await webhook.waitForAlert('InstanceDown', 'firing');
         assert.deepStrictEqual([labels.instance, labels.severity], [instanceOf(server), 'critical']);
+        assert.deepStrictEqual(webhook.received.find(({ alerts }) => alerts[0].labels.alertname === 'InstanceDown').groupLabels, { alertname: 'InstanceDown', service: 'openrisk' });
         const { text, login } = await waitForMail(mailbox, 'InstanceDown', 'FIRING');
         assert.ok(text.includes(`${instanceOf(server)}`));
         assert.strictEqual(login, '\0alertmanager\0for the mail');
@@ -161,6 +162,18 @@ test('a node is stopped and started', async (t) => {
         const held = (await alertmanager.alerts()).filter(({ labels, status }) => labels.alertname === 'LowCacheHitRate' && status.state === 'suppressed');
         assert.deepStrictEqual(held.map(({ labels }) => labels.instance), [instanceOf(server)]);
         assert.strictEqual(held[0].status.inhibitedBy.length, 1);
+    });
+
+    await t.test('what burns the budget holds back warnings about the whole, but not that somebody guesses passwords', async () => {
+        const alert = (alertname, severity, more) => ({ labels: { alertname, severity, service: 'openrisk', job: 'openrisk', ...more } });
+        await alertmanager.add([alert('ErrorBudgetBurn', 'critical', { burn: '6' })]);
+        await webhook.waitForAlert('ErrorBudgetBurn', 'firing');
+        await alertmanager.add([alert('ErrorBudgetBurn', 'warning', { burn: '1' }), alert('HighRedisMemory', 'warning'), alert('LoginFailures', 'warning')]);
+        await webhook.waitForAlert('LoginFailures', 'firing');
+        const held = (await alertmanager.alerts()).filter(({ labels, status }) => labels.instance === undefined && status.state === 'suppressed');
+        const names = held.map(({ labels }) => labels.alertname).filter((name) => name !== 'LatencyBudgetBurn');
+        assert.deepStrictEqual(names.sort(), ['ErrorBudgetBurn', 'HighRedisMemory']);
+        assert.deepStrictEqual(webhook.alertsOf('HighRedisMemory', 'firing'), []);
     });
 
     await t.test('that it is up again is delivered, by both', async () => {

@@ -15,6 +15,8 @@ const { SHIPPED, startPrometheus } = require('../tools/prometheus');
 
 const CASES = fs.readdirSync(__dirname).filter((name) => name.endsWith('_test.yml'));
 const RUNBOOK = 'docs/runbook.md';
+/** What divides, here or in a rule that is recorded. */
+const RATIO = /\/|histogram_quantile|:ratio_/;
 /** Labels that tell rules of one alert apart. */
 const KINDS = ['burn', 'sign'];
 
@@ -71,10 +73,14 @@ for (const file of CASES) {
     test(`alerts fire and are silent as ${file} says`, () => assertFine('promtool', ['test', 'rules', file], __dirname));
 }
 
+function casesOf(file) {
+    return fs.readFileSync(path.join(__dirname, file), 'utf8');
+}
+
 /** {alertname, fires: [labels as text]} for each look at the alerts in *_test.yml, which are written in one way only. */
 function looks() {
     return CASES.flatMap((file) => {
-        const text = fs.readFileSync(path.join(__dirname, file), 'utf8');
+        const text = casesOf(file);
         const found = [...text.matchAll(/^ {6}- alertname: (\w+)\n {8}eval_time: \w+\n {8}exp_alerts:( \[\]\n|\n(?: {10}.*\n)+)/gm)];
         assert.strictEqual(found.length, text.match(/alertname:/g).length, `${file} is written in another way`);
         return found.map(([, alertname, alerts]) => ({ alertname, fires: [...alerts.matchAll(/exp_labels: \{(.*)\}/g)].map((match) => match[1]) }));
@@ -89,7 +95,7 @@ test('every alert', async (t) => {
     const headings = [...runbook.matchAll(/^## ([A-Z]\w+)$/gm)].map((match) => match[1]);
     assert.strictEqual(alerts.length, shipped('alerts.yml').match(/- alert:/g).length);
 
-    for (const { name, labels, annotations } of alerts) {
+    for (const { name, labels, annotations, query } of alerts) {
         const kind = KINDS.filter((one) => labels[one] !== undefined).map((one) => [one, labels[one]]);
         const isThis = (text) => kind.every(([one, value]) => new RegExp(`\\b${one}: "?${value}"?(,| |$)`).test(text));
         await t.test([name, ...kind.flat()].join(' '), () => {
@@ -102,6 +108,10 @@ test('every alert', async (t) => {
             const own = looks().filter(({ alertname }) => alertname === name);
             assert.ok(own.some(({ fires }) => fires.some(isThis)), 'there is no case in which it fires');
             assert.ok(own.some(({ fires }) => !fires.some(isThis)), 'there is no case in which it is silent');
+            if (RATIO.test(query)) {
+                const zero = new RegExp(`^  - name: "${name}: .*the denominator is 0"\\n(?: {4}.*\\n)*? +exp_alerts: \\[\\]$`, 'm');
+                assert.ok(CASES.some((file) => zero.test(casesOf(file))), 'there is no case in which its denominator is 0');
+            }
         });
     }
     await t.test('in the runbook and in the cases is there', () => {
