@@ -28,5 +28,7 @@ const struct metrics_layout *metrics_layout(void);
 /** Where the series is. */
 size_t metrics_place(const struct metrics_layout *layout, enum metric metric, size_t first,
                      size_t second);
+/** How many blocks of cells there are, taken or not; for tests. */
+size_t metrics_block_count(void);
 
 #endif

@@ -110,6 +110,15 @@ static struct block *block_of_thread(void)
     return mine;
 }
 
+size_t metrics_block_count(void)
+{
+    size_t count = 0;
+    const struct block *block = atomic_load_explicit(&all.blocks, memory_order_acquire);
+    for (; block; block = block->next)
+        count++;
+    return count;
+}
+
 /** Only this thread writes the cell, so nothing comes between the two. */
 static void raise_cell(struct block *block, size_t place, uint64_t by)
 {
