@@ -224,8 +224,10 @@ static enum status sqlite_begin_write(struct engine_conn *conn, int timeout_ms, 
 {
     (void)alone; /* there is one at a time anyway */
     struct timespec until = thread_deadline(clock_monotonic_ms() + timeout_ms);
-    if (pthread_mutex_clocklock(&conn->shared->writer, CLOCK_MONOTONIC, &until) != 0)
+    if (pthread_mutex_clocklock(&conn->shared->writer, CLOCK_MONOTONIC, &until) != 0) {
+        metrics_add(METRIC_DB_ERRORS, DB_ERROR_BUSY, 0, 1);
         return err_set(err, BUSY, NULL, "another writer is at work; try again");
+    }
     conn->writing = true;
     sqlite3_busy_timeout(conn->handle, timeout_ms);
     enum status status = sqlite_script(conn, "BEGIN IMMEDIATE", err);
