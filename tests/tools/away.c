@@ -1,7 +1,7 @@
 /*
  * `openrisk serve` over a SQLite database that is away while there is a file of its name with
  * ".away" behind it: then nothing can be opened and no transaction begun. With ".unwritable" behind
- * it, only nothing can be written. For tests/http/sqlite_grace.test.js.
+ * it, only nothing can be written. For tests/http/sqlite_grace.test.js and sqlite_metrics.test.js.
  *
  * Settings come from the environment, and so does the first administrator. Prints
  * "ready listen=URL ops=URL" and ends with SIGTERM.
@@ -14,6 +14,7 @@
 
 #include "app/command.h"
 #include "app/server.h"
+#include "app/telemetry.h"
 #include "auth/password.h"
 #include "base/log.h"
 #include "service/account_service.h"
@@ -147,8 +148,10 @@ int main(void)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     enum status status;
     {
+        AUTO_TELEMETRY struct telemetry telemetry = {0};
         AUTO_OPENED struct opened opened = {.lock = -1};
         AUTO_SERVER struct server server = {0};
+        telemetry_start(&telemetry, "away");
         status = serve(&call, &opened, &server, &signals, &err);
     }
     config_release(&call.config);
