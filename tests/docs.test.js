@@ -1,5 +1,5 @@
 /**
- * The pages say what is so: the page of settings is the program's own, links lead somewhere, and the
+ * The pages say what is so: the pages of settings and of metrics are the program's own, links lead somewhere, and the
  * commands, options, scripts, settings and routes that pages name exist.
  */
 'use strict';
@@ -13,7 +13,7 @@ const { cli, ROOT, startServer } = require('./http/lib');
 const { operationsOf } = require('./http/register');
 
 /** Pages for users and operators: what they name must be there. */
-const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md'];
+const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/metrics.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md'];
 /** For which no setting of the program stands. */
 const OTHER_NAMES = ['OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET'];
 
@@ -74,17 +74,19 @@ test('the first lines of the first page are the two commands', () => {
     assert.ok(read('README.md').split('\n').slice(0, 6).includes(commands[1]));
 });
 
-test('docs/configuration.md is what the program prints', async () => {
-    const { code, stdout } = await cli(['config', '--markdown']);
-    assert.strictEqual(code, 0);
-    const written = read('docs/configuration.md').split('\n');
-    const printed = stdout.split('\n');
-    assertNone([
-        ...written.filter((line) => !printed.includes(line)).map((line) => `only on the page: ${line}`),
-        ...printed.filter((line) => !written.includes(line)).map((line) => `only in the program: ${line}`),
-    ]);
-    assert.strictEqual(written.join('\n'), printed.join('\n'));
-});
+for (const [page, command] of [['docs/configuration.md', 'config'], ['docs/metrics.md', 'metrics']]) {
+    test(`${page} is what the program prints`, async () => {
+        const { code, stdout } = await cli([command, '--markdown']);
+        assert.strictEqual(code, 0);
+        const written = read(page).split('\n');
+        const printed = stdout.split('\n');
+        assertNone([
+            ...written.filter((line) => !printed.includes(line)).map((line) => `only on the page: ${line}`),
+            ...printed.filter((line) => !written.includes(line)).map((line) => `only in the program: ${line}`),
+        ]);
+        assert.strictEqual(written.join('\n'), printed.join('\n'));
+    });
+}
 
 test('every link leads somewhere', () => {
     const faults = [];
