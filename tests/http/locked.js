@@ -20,6 +20,7 @@ async function holdWriteLock(t, server) {
     const file = server.env.DATABASE_URL.slice('sqlite:'.length);
     const child = spawn('python3', ['-c', HOLD_WRITE_LOCK, file], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.after(() => child.kill('SIGKILL'));
+    [child, child.stdin, child.stdout].forEach((one) => one.unref()); // Should a test fail, this keeps nobody; its input ends with us.
     const exited = new Promise((resolve) => child.on('exit', resolve));
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (said += text));

@@ -101,6 +101,7 @@ test('what the server refuses is counted by its reason', async (t) => {
     }
 
     await t.test('abandoned: the client is gone before its request has come whole', async () => {
+        const requests = (await settled(server)).sum(REQUESTS);
         const found = await counted(server, REJECTED, 'reason', async () => {
             const client = await connect(t, server);
             client.socket.write(`${RISKS}Content-Length: 100\r\n\r\n{"title"`);
@@ -108,6 +109,7 @@ test('what the server refuses is counted by its reason', async (t) => {
             client.socket.destroy();
         });
         assert.deepStrictEqual(found, { abandoned: 1 });
+        assert.strictEqual((await settled(server)).sum(REQUESTS), requests);
     });
 
     await t.test('nothing, if it was answered or never began', async () => {

@@ -39,6 +39,41 @@ test('writes that find another writer are counted as busy, one by one', async (t
     assert.deepStrictEqual(found, {});
 });
 
+test('who waits, who waited in vain, and who could not even wait', async (t) => {
+    const server = await startServer(t, {
+        env: {
+            DB_POOL_MAX: '1',
+            DB_POOL_MAX_WAITING: '2',
+            DB_POOL_ACQUIRE_TIMEOUT: '1s',
+            DB_POOL_LEAK_WARNING: '100ms',
+            DB_WRITE_TIMEOUT: '60s',
+        },
+    });
+    const admin = await server.signIn();
+    const general = (scrape, name, labels) => scrape.value(`openrisk_db_pool_${name}`, { pool: 'general', ...labels });
+    const letGo = await holdWriteLock(t, server);
+    const write = admin.post('/risks', RISK);
+    await scrapeWhen(server, (scrape) => general(scrape, 'connections', { state: 'in_use' }) === 1, 'the write to begin');
+    const waiting = [admin.expect(503, 'GET', '/users'), admin.expect(503, 'GET', '/users')];
+    const full = await scrapeWhen(server, (scrape) => general(scrape, 'waiters') === 2, 'two to wait');
+    assert.strictEqual(general(full, 'max_waiters'), 2);
+    assert.strictEqual(general(full, 'max_connections'), 1);
+    for (let i = 0; i < 3; i++) {
+        await admin.expect(503, 'GET', '/users');
+    }
+    await Promise.all(waiting);
+    const after = await scrapeWhen(server, (scrape) => general(scrape, 'leaks_total') === 1, 'that it is held long to be noticed');
+    assert.deepStrictEqual(
+        ['timeouts_total', 'rejected_total', 'waiters', 'open_failures_total'].map((name) => general(after, name)),
+        [2, 3, 0, 0],
+    );
+    const waits = general(after, 'wait_seconds_count');
+    await letGo();
+    assert.strictEqual((await write).status, 201);
+    await admin.expect(200, 'GET', '/users');
+    await scrapeWhen(server, (scrape) => general(scrape, 'wait_seconds_count') === waits + 1, 'one who had not to wait');
+});
+
 test('while the database is away, db_up is 0, and answers that are not verified are counted', async (t) => {
     const program = path.join(path.dirname(binary()), 'tests/away');
     const server = await startServer(t, { program, env: { CACHE_TTL_STATS: '1h', DB_POOL_ACQUIRE_TIMEOUT: '500ms' } });

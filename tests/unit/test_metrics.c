@@ -294,9 +294,11 @@ static void a_gauge_goes_up_in_one_thread_and_down_in_another(void **state)
 {
     (void)state;
     int by = 5;
+    metrics_move(METRIC_IN_FLIGHT, 0); /* This thread has a block of its own before the other. */
     run_thread(go_up, &by);
+    assert_int_equal(metrics_block_count(), 2);
     assert_true(value_now("openrisk_http_requests_in_flight") == 5);
-    /* This thread's own cell is below 0 now, and that of the other has not gone. */
+    /* Now this thread's cell is below 0, and that of the other has not gone. */
     metrics_move(METRIC_IN_FLIGHT, -3);
     assert_true(value_now("openrisk_http_requests_in_flight") == 2);
     metrics_move(METRIC_IN_FLIGHT, -2);
