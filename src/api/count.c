@@ -119,6 +119,12 @@ void count_crowded(void *context)
     metrics_add(METRIC_REJECTED, REJECTED_CONNECTION_LIMIT, 0, 1);
 }
 
+void count_unread(void *context, int http_status)
+{
+    (void)context;
+    count_rejected(http_status);
+}
+
 void count_login(enum count_login result)
 {
     metrics_add(METRIC_LOGINS, result, 0, 1);

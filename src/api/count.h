@@ -41,6 +41,8 @@ void count_ended(const struct passage *passage, int http_status, int64_t took_us
 void count_rejected(int http_status);
 /** It closes a connection, as there are too many. */
 void count_crowded(void *context);
+/** The library refuses what could not even be read. */
+void count_unread(void *context, int http_status);
 /** On the worker that hashes passwords. */
 void count_login(enum count_login result);
 

@@ -378,5 +378,6 @@ struct http_app api_public_app(struct api *api)
         .done = done,
         .problem = refuse,
         .crowded = count_crowded,
+        .unread = count_unread,
     };
 }

@@ -75,6 +75,9 @@ struct http_app {
                     const char *detail);
     /** A connection was closed at once, as there are `max_connections` already. Or NULL. */
     void (*crowded)(void *context);
+    /** The library refused with this status and a page of its own what is no request of ours yet.
+     * Or NULL. */
+    void (*unread)(void *context, int http_status);
 };
 
 struct http_settings {

@@ -291,8 +291,11 @@ static bool find_refused(struct connections *connections, int http_status, const
 void request_refused_by_library(struct http_server *server, int http_status, const char *page)
 {
     struct connection *connection;
-    if (!find_refused(&server->connections, http_status, page, &connection))
+    if (!find_refused(&server->connections, http_status, page, &connection)) {
+        if (server->app.unread)
+            server->app.unread(server->app.context, http_status);
         return;
+    }
     struct http_request *request = connection->request;
     if (!request->replied)
         refuse(request, http_status,
