@@ -161,6 +161,8 @@ test('what the pool and the cache say of themselves is in the metrics, too', asy
         await admin.expect(200, 'GET', '/stats');
         await admin.expect(200, 'GET', '/risks');
     }
+    await makeRisk(admin);
+    await admin.expect(200, 'GET', '/stats'); // another one in the place of what is outdated
 
     await t.test('GET /pool', async () => {
         // Neither of the two uses a connection, but one may be opened meanwhile.
@@ -211,6 +213,8 @@ test('what the pool and the cache say of themselves is in the metrics, too', asy
             assert.strictEqual(value('requests_total', { result: 'coalesced' }), now.coalesced);
         }
         assert.strictEqual(scrape.value('openrisk_cache_requests_total', { cache: 'responses', result: 'hit_l1' }), 4);
+        assert.strictEqual(scrape.value('openrisk_cache_requests_total', { cache: 'responses', result: 'miss' }), 3);
+        assert.strictEqual(scrape.sum('openrisk_cache_evictions_total', { cache: 'responses' }), 1);
         assert.strictEqual(scrape.value('openrisk_cache_load_duration_seconds_count', { cache: 'responses' }), caches.responses.loads);
         const lag = scrape.value('openrisk_cache_coherence_lag_seconds');
         assert.ok(lag >= 0 && lag < 30, `${lag} s`);

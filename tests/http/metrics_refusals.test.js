@@ -82,6 +82,7 @@ test('what the server refuses is counted by its reason', async (t) => {
         'a path that goes up': ['malformed', 400, `GET /api/v1/risks/../health HTTP/1.1\r\n${HOST}\r\n`],
         'two hosts': ['malformed', 400, `GET /api/v1/health HTTP/1.1\r\n${HOST}${HOST}\r\n`],
         'a chunk without a length': ['malformed', 400, `${RISKS}Transfer-Encoding: chunked\r\n\r\nzz\r\n`],
+        'a version that there is not': ['malformed', 505, `GET /api/v1/health HTTP/9.9\r\n${HOST}\r\n`],
         'a long header': ['head_too_large', 431, `GET /api/v1/health HTTP/1.1\r\n${HOST}X-Long: ${'x'.repeat(70000)}\r\n\r\n`],
         'many headers': ['head_too_large', 431, `GET /api/v1/health HTTP/1.1\r\n${HOST}${'X-Many: x\r\n'.repeat(400)}\r\n`],
         'an expectation that nobody meets': ['expectation', 417, `${RISKS}Expect: 200-ok\r\nContent-Length: 5\r\n\r\n`],

@@ -8,7 +8,7 @@ const { after, before, test } = require('node:test');
 
 const { ROOT, startServer, waitFor } = require('./lib');
 const { startPostgres } = require('../tools/postgres');
-const { counted, scrapeOf, scrapeWhen, settled } = require('./scraped');
+const { changes, counted, scrapeOf, scrapeWhen, settled } = require('./scraped');
 
 const ERRORS = 'openrisk_db_errors_total';
 const RISK = { title: 'A risk', impact: 1, probability: 1 };
@@ -47,8 +47,11 @@ test('a statement that takes too long is counted as a timeout', async (t) => {
     const server = await start(t, { DB_STATEMENT_TIMEOUT: '300ms' });
     const admin = await server.signIn();
     const letGo = await hold(server.env.DATABASE_URL, 'LOCK TABLE risk IN ACCESS EXCLUSIVE MODE');
+    const before = await settled(server);
     const found = await counted(server, ERRORS, 'class', () => admin.expect(503, 'GET', '/risks'));
     assert.deepStrictEqual(found, { timeout: 1 });
+    const failures = changes(before, await settled(server), 'openrisk_cache_load_failures_total', ({ cache }) => cache);
+    assert.deepStrictEqual(failures, { responses: 1 });
     await letGo();
     assert.deepStrictEqual(await counted(server, ERRORS, 'class', () => admin.expect(200, 'GET', '/risks')), {});
 });
