@@ -46,8 +46,10 @@ test('with the only connection held by a write that waits', async (t) => {
     });
 
     await t.test('the log names what holds it, once', async () => {
-        await waitFor(() => server.log.includes('event=connection_held_long'), 'the warning');
-        const lines = server.log.split('\n').filter((line) => line.includes('connection_held_long'));
+        // On a busy machine the hash of a password takes as long, too.
+        const warnings = () => server.log.split('\n').filter((line) => /event=connection_held_long pool=general/.test(line));
+        await waitFor(() => warnings().length > 0, 'the warning');
+        const lines = warnings();
         assert.strictEqual(lines.length, 1);
         assert.match(lines[0], /level=warn .*pool=general job=\/risks ms=\d+/);
         assert.strictEqual((await general()).held_long, 1);
