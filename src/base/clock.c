@@ -18,6 +18,11 @@ int64_t clock_now_ms(const struct clock *clock)
     return read_clock_us(CLOCK_REALTIME) / 1000 + clock->offset_ms;
 }
 
+int64_t clock_now_us(void)
+{
+    return read_clock_us(CLOCK_REALTIME);
+}
+
 int64_t clock_monotonic_us(void)
 {
     return read_clock_us(CLOCK_MONOTONIC);

@@ -21,6 +21,8 @@ enum { CLOCK_TIME_SIZE = 25, CLOCK_DATE_SIZE = 11 };
 #define CLOCK_DAY_MS INT64_C(86400000)
 
 int64_t clock_now_ms(const struct clock *clock);
+/** The system's wall clock in µs, for the log: never shifted. */
+int64_t clock_now_us(void);
 /** For deadlines and durations; never goes back. */
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_us(void);

@@ -1,4 +1,4 @@
-/* Memory, buffers, text, time, ids, the log. */
+/* Memory, buffers, text, time, ids. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -412,59 +411,6 @@ static void only_ids_are_valid_ids(void **state)
         assert_false(id_is_valid(bad[i]));
 }
 
-/** What `log_write` sends to standard error with these items. */
-static char *logged(const struct log_item *items, size_t count)
-{
-    enum { SIZE = 16384 };
-    char *text = mem_zalloc(SIZE, 1);
-    FILE *file = tmpfile();
-    int saved = dup(STDERR_FILENO);
-    assert_true(file && saved >= 0);
-    dup2(fileno(file), STDERR_FILENO);
-    log_write(LOG_INFO, "request", items, count);
-    log_write(LOG_DEBUG, "below the level", NULL, 0);
-    dup2(saved, STDERR_FILENO);
-    ssize_t length = pread(fileno(file), text, SIZE - 1, 0);
-    close(saved);
-    fclose(file);
-    assert_true(length > 0);
-    return text;
-}
-
-static void a_log_line_says_all_on_one_line(void **state)
-{
-    (void)state;
-    const struct log_item items[] = {LOG_TEXT("route", "GET /risks"), LOG_INT("status", -200),
-                                     LOG_TEXT("plain", "abc"), LOG_TEXT("none", NULL)};
-    AUTO_FREE char *line = logged(items, COUNT_OF(items));
-    assert_memory_equal(line, "time=20", 7);
-    assert_string_equal(strstr(line, " level="), " level=info event=request route=\"GET /risks\" "
-                                                 "status=-200 plain=abc none=\"\"\n");
-}
-
-static void a_value_cannot_forge_a_line_of_the_log(void **state)
-{
-    (void)state;
-    const struct log_item items[] = {LOG_TEXT("a", "x\ntime=1 level=error"), LOG_TEXT("b", "\"\\="),
-                                     LOG_TEXT("c", "\x1b[2J\x7f\r"),
-                                     LOG_TEXT("d", "\xc2\x9b"
-                                                   "é")};
-    AUTO_FREE char *line = logged(items, COUNT_OF(items));
-    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
-    assert_string_equal(strstr(line, " a="), " a=\"x\\ntime=1 level=error\" b=\"\\\"\\\\=\" "
-                                             "c=\"\\x1b[2J\\x7f\\x0d\" d=\"\\u009bé\"\n");
-}
-
-static void a_log_line_has_a_greatest_length(void **state)
-{
-    (void)state;
-    AUTO_FREE char *value = mem_format("%9000s", "x");
-    const struct log_item items[] = {LOG_TEXT("a", value)};
-    AUTO_FREE char *line = logged(items, COUNT_OF(items));
-    assert_true(strlen(line) <= 8192);
-    assert_int_equal(line[strlen(line) - 1], '\n');
-}
-
 static void an_error_keeps_its_first_items_and_counts_the_rest(void **state)
 {
     (void)state;
@@ -549,9 +495,6 @@ int main(void)
         cmocka_unit_test(a_shifted_clock_is_ahead_by_its_offset),
         cmocka_unit_test(each_id_sorts_after_all_earlier_ones),
         cmocka_unit_test(only_ids_are_valid_ids),
-        cmocka_unit_test(a_log_line_says_all_on_one_line),
-        cmocka_unit_test(a_value_cannot_forge_a_line_of_the_log),
-        cmocka_unit_test(a_log_line_has_a_greatest_length),
         cmocka_unit_test(an_error_keeps_its_first_items_and_counts_the_rest),
         cmocka_unit_test(a_long_error_is_cut_between_characters),
     };
