@@ -50,6 +50,7 @@ bool database_url_is_valid(const char *url)
 
 void database_set_limits(struct database *database, const struct db_limits *limits)
 {
+    database->slow_us = limits->slow_ms * 1000;
     if (database->engine->set_limits)
         database->engine->set_limits(database->shared, limits);
 }

@@ -152,6 +152,15 @@ static int64_t measured(size_t label, int64_t started_us)
     return took_us;
 }
 
+/** Told of by their names: values may be secrets, and texts of lists are long. */
+static void tell_slow(const struct db *db, size_t label, int64_t took_us)
+{
+    int64_t slow_us = db->database->slow_us;
+    if (slow_us > 0 && took_us > slow_us)
+        log_event(LOG_WARN, "slow_query", LOG_TEXT("query", query_label_name(label)),
+                  LOG_INT("ms", took_us / 1000));
+}
+
 /** Begin by reading the generations, so that no state is ever shown that the watcher has not seen.
  */
 static enum status observe(struct db *db, struct err *err)
@@ -219,7 +228,7 @@ static enum status begin_write(struct db *db, int64_t now_ms, int timeout_ms, bo
     look(db);
     int64_t started_us = clock_monotonic_us();
     enum status status = db->engine->begin_write(db->conn, timeout_ms, !is_note, err);
-    measured(query_label_of(LABEL_BEGIN), started_us);
+    tell_slow(db, query_label_of(LABEL_BEGIN), measured(query_label_of(LABEL_BEGIN), started_us));
     if (status != OK)
         return status;
     db->transaction = WRITING;
@@ -326,7 +335,7 @@ static enum status commit_write(struct db *db, struct err *err)
     }
     int64_t started_us = clock_monotonic_us();
     status = db->engine->commit(db->conn, err);
-    measured(query_label_of(LABEL_COMMIT), started_us);
+    tell_slow(db, query_label_of(LABEL_COMMIT), measured(query_label_of(LABEL_COMMIT), started_us));
     if (watcher && status != OK)
         watcher->doubtful(watcher->context);
     else if (watcher && scopes)
@@ -481,14 +490,27 @@ bool db_next(struct db_rows *rows)
     return next_row(rows);
 }
 
+/**
+ * The generations that a transaction begins with come over a network together with the answer to
+ * what was asked after them: then the time was that statement's.
+ */
+static bool is_beside_another(const struct db_rows *rows)
+{
+    return rows == &rows->db->observed && rows->db->statements > rows->statement->last_used;
+}
+
 void db_rows_release(struct db_rows *rows)
 {
     if (!rows->statement)
         return;
+    bool is_beside = is_beside_another(rows);
     rows->db->engine->reset(rows->statement->prepared);
     rows->statement->running = false;
     rows->statement = NULL;
-    rows->db->statement_us += (uint64_t)measured(rows->label, rows->started_us);
+    int64_t took_us = measured(rows->label, rows->started_us);
+    rows->db->statement_us += (uint64_t)took_us;
+    if (!is_beside)
+        tell_slow(rows->db, rows->label, took_us);
 }
 
 enum status db_end(struct db_rows *rows, struct err *err)
@@ -555,40 +577,4 @@ enum status db_queue(struct db *db, const struct query *query, const struct db_v
     if (status == OK && rows.statement)
         status = db->engine->queue(rows.statement->prepared, err);
     return status;
-}
-
-enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,
-                          size_t count, int64_t *ret_value, struct err *err)
-{
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, query, params, count, &rows, err);
-    if (status != OK)
-        return status;
-    bool found = db_next(&rows);
-    int64_t value = found ? db_int(&rows, 0) : 0;
-    status = db_end(&rows, err);
-    if (status != OK)
-        return status;
-    if (!found)
-        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
-    *ret_value = value;
-    return OK;
-}
-
-enum status db_select_text(struct db *db, const struct query *query, const struct db_value *params,
-                           size_t count, struct arena *arena, char **ret_text, struct err *err)
-{
-    AUTO_ROWS struct db_rows rows = {0};
-    enum status status = db_select(db, query, params, count, &rows, err);
-    if (status != OK)
-        return status;
-    bool found = db_next(&rows);
-    char *text = found ? db_text_copy(&rows, 0, arena) : NULL;
-    status = db_end(&rows, err);
-    if (status != OK)
-        return status;
-    if (!found)
-        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
-    *ret_text = text;
-    return OK;
 }

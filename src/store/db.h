@@ -110,8 +110,9 @@ char *database_shown_url(const char *url, struct arena *arena);
 struct db_limits {
     int connect_ms;   /* for opening a connection */
     int statement_ms; /* for a statement, unless db_bulk() is on; 0: no limit */
+    int64_t slow_ms;  /* one that takes longer is logged, with every engine; 0: none is */
 };
-/** Before the first connection is opened. Engines without a network ignore them. */
+/** Before the first connection is opened. Engines without a network ignore the first two. */
 void database_set_limits(struct database *database, const struct db_limits *limits);
 /**
  * The program is going to stop: nothing waits for the other side beyond `deadline_ms` (monotonic)

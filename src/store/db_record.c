@@ -1,3 +1,4 @@
+/* What is made of statements alone: records, and single values. */
 #include <stdlib.h>
 
 #include "store/db.h"
@@ -65,4 +66,40 @@ void db_read_record(const struct db_rows *rows, int first, const struct field_ta
             break;
         }
     }
+}
+
+enum status db_select_int(struct db *db, const struct query *query, const struct db_value *params,
+                          size_t count, int64_t *ret_value, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    bool found = db_next(&rows);
+    int64_t value = found ? db_int(&rows, 0) : 0;
+    status = db_end(&rows, err);
+    if (status != OK)
+        return status;
+    if (!found)
+        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
+    *ret_value = value;
+    return OK;
+}
+
+enum status db_select_text(struct db *db, const struct query *query, const struct db_value *params,
+                           size_t count, struct arena *arena, char **ret_text, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, query, params, count, &rows, err);
+    if (status != OK)
+        return status;
+    bool found = db_next(&rows);
+    char *text = found ? db_text_copy(&rows, 0, arena) : NULL;
+    status = db_end(&rows, err);
+    if (status != OK)
+        return status;
+    if (!found)
+        return err_set(err, NOT_FOUND, NULL, "there is no such thing");
+    *ret_text = text;
+    return OK;
 }

@@ -86,6 +86,7 @@ struct database {
     const struct db_engine *engine;
     struct engine_shared *shared;
     const struct db_watcher *watcher; /* or NULL */
+    int64_t slow_us;                  /* statements that take longer are logged; 0: none */
 };
 
 /** A database of an engine that is no part of the program: a test's. */
