@@ -43,6 +43,7 @@ struct api_settings {
     unsigned wait_timeout_ms;    /* waiting for somebody else's load */
     unsigned acquire_timeout_ms; /* waiting for a worker */
     unsigned write_timeout_ms;   /* waiting for other writers */
+    unsigned log_hit_sample;     /* one hit in so many is logged; 0: none */
     unsigned login_burst;        /* failed sign-ins per account and address before 429 */
     unsigned login_drain_ms;
     /** Put what is asked for into a reading. Any thread. */

@@ -194,6 +194,8 @@ void http_reply_shared(struct http_request *request, struct http_shared *shared,
 
 /** The status of the reply, 0 before it; for logs and metrics in `done`. */
 int http_replied_status(const struct http_request *request);
+/** Likewise: what http_add_header() has added under this name; NULL if nothing. */
+const char *http_added_header(const struct http_request *request, const char *name);
 
 /**
  * A client's address behind trusted proxies: walks X-Forwarded-For from the right while the hop is

@@ -30,6 +30,14 @@ int http_replied_status(const struct http_request *request)
     return request->replied ? request->reply.status : 0;
 }
 
+const char *http_added_header(const struct http_request *request, const char *name)
+{
+    for (const struct reply_header *header = request->reply_headers; header; header = header->next)
+        if (strcmp(header->name, name) == 0)
+            return header->value;
+    return NULL;
+}
+
 static struct MHD_Response *make_response(const struct http_reply *reply)
 {
     if (reply->file >= 0)
