@@ -31,6 +31,9 @@ struct config {
     const char *initial_admin_email;
     const char *initial_admin_password; /* or NULL */
     int log_level;                      /* enum log_level */
+    int log_format;                     /* enum log_format */
+    int64_t log_hit_sample;             /* 0: no hit is logged */
+    int64_t log_slow_ms;                /* 0: no statement is */
     int64_t http_loops;
     int64_t http_max_connections;
     int64_t http_idle_timeout;

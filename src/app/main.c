@@ -1,6 +1,7 @@
 /*
  * The command line. One table of commands; options, help and exit codes come from it.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -320,8 +321,23 @@ static enum exit_code flush_output(enum exit_code code)
     return code == EXIT_OK ? EXIT_FAILED : code;
 }
 
+/**
+ * The next file that is opened gets the lowest number that is free. If standard error is closed, that
+ * must not be the database, or the log would be written into it. Writing to these fails.
+ */
+static void occupy_standard_files(void)
+{
+    int file;
+    do
+        file = open("/dev/null", O_RDONLY);
+    while (file >= 0 && file <= STDERR_FILENO);
+    if (file >= 0)
+        close(file);
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_files();
     mem_init();
     umask(077);
     const char *name = argc > 1 ? argv[1] : "";

@@ -2,12 +2,15 @@
  * serve: starting the parts in the order in which they need each other, and stopping them in the
  * opposite one.
  *
- * A timer ends the process if stopping takes longer than it may.
+ * A timer ends the process if stopping takes longer than it may. The log comes first and goes last,
+ * so that every thread can log as long as it lives; if nobody reads it, it is waited for a moment
+ * and then left behind.
  *
  * Signals are blocked in all threads and waited for in the main one. After the first, the second
  * takes its default course and ends the process at once.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,8 +28,11 @@
 #include "store/migrate.h"
 #include "store/queries.h"
 
-/* Of the time to stop, the last tenth is for the workers and for closing the database. */
-enum { DRAIN_TENTHS = 9, NEAR_PERCENT = 80 };
+/*
+ * Of the time to stop, the last tenth is for the workers and for closing the database, and at most
+ * a twentieth, at the end, for the log.
+ */
+enum { DRAIN_TENTHS = 9, LOG_TWENTIETHS = 1, NEAR_PERCENT = 80 };
 
 static enum status open_database(struct call *call, struct opened *opened,
                                  struct telemetry *telemetry,
@@ -34,7 +40,8 @@ static enum status open_database(struct call *call, struct opened *opened,
 {
     const struct config *config = &call->config.values;
     const struct db_limits limits = {.connect_ms = (int)config->db_connect_timeout,
-                                     .statement_ms = (int)config->db_statement_timeout};
+                                     .statement_ms = (int)config->db_statement_timeout,
+                                     .slow_ms = config->log_slow_ms};
     enum status status = database_new(config->database_url, &opened->database, err);
     if (status == OK) {
         telemetry_start(telemetry, database_engine_name(opened->database));
@@ -115,12 +122,14 @@ static void block_signals(sigset_t *ret_set)
     pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 }
 
-/** Write and leave: all that a signal handler may do. */
+/** Look, write and leave: all that a signal handler may do. Past the log, which may be stuck. */
 static void give_up(int number)
 {
     static const char text[] =
         "openrisk: requests did not end in SHUTDOWN_TIMEOUT; stopped anyway\n";
-    if (number == SIGALRM && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (number == SIGALRM && poll(&out, 1, 0) > 0 &&
+        write(STDERR_FILENO, text, sizeof text - 1) < 0)
         _exit(EXIT_FAILED); /* there is nobody to tell */
     _exit(EXIT_FAILED);
 }
@@ -215,14 +224,11 @@ static enum status start(struct call *call, struct opened *opened, struct teleme
     return status;
 }
 
-enum status run_serve(struct call *call, struct err *err)
+static enum status serve(struct call *call, const sigset_t *signals, struct err *err)
 {
-    sigset_t signals;
     AUTO_TELEMETRY struct telemetry telemetry = {0}; /* the last to go: all others count */
     AUTO_OPENED struct opened opened = {.lock = -1};
     AUTO_SERVER struct server server = {0};
-    block_signals(&signals);
-    log_set_level((enum log_level)call->config.values.log_level);
     warn_about_settings(&call->config.values);
     enum status status = start(call, &opened, &telemetry, &server, err);
     db_close(opened.db); /* from now on the workers have their own */
@@ -233,6 +239,21 @@ enum status run_serve(struct call *call, struct err *err)
     }
     api_set_ready(server.api);
     tell_ready(&server);
-    wait_and_drain(&server, &signals);
+    wait_and_drain(&server, signals);
     return OK;
+}
+
+enum status run_serve(struct call *call, struct err *err)
+{
+    sigset_t signals;
+    const struct config *config = &call->config.values;
+    block_signals(&signals);
+    log_set_level((enum log_level)config->log_level);
+    log_set_format((enum log_format)config->log_format);
+    enum status status = log_start(err);
+    if (status != OK)
+        return status;
+    status = serve(call, &signals, err);
+    log_stop(clock_monotonic_ms() + config->shutdown_timeout * LOG_TWENTIETHS / 20);
+    return status;
 }
