@@ -9,6 +9,7 @@
 #include "app/commit.h"
 #include "app/server.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "metrics/process.h"
 #include "store/query_label.h"
 
@@ -20,6 +21,7 @@ enum { L2_HIT, L2_MISS, L2_NOT_ASKED };
 enum { OP_GET, OP_GET_TIMEOUT, OP_SET, OP_CONNECT, OP_REFUSED };
 static const char *const l2_results[] = {"hit", "miss", "not_asked", NULL};
 static const char *const l2_ops[] = {"get", "get_timeout", "set", "connect", "refused", NULL};
+enum { LOG_RESULT_WRITTEN, LOG_RESULT_DROPPED };
 static const char *const log_results[] = {"written", "dropped", NULL};
 
 static struct metric_values values_of(const char *const *names)
@@ -138,6 +140,13 @@ static void read_coherence(struct metrics_reading *reading, const struct generat
     put(reading, METRIC_COHERENCE_LIMIT, 0, CACHES_FRESH_MS / 1e3);
 }
 
+static void read_log(struct metrics_reading *reading)
+{
+    struct log_statistics now = log_statistics();
+    put(reading, METRIC_LOG_LINES, LOG_RESULT_WRITTEN, (double)now.written);
+    put(reading, METRIC_LOG_LINES, LOG_RESULT_DROPPED, (double)now.dropped);
+}
+
 static void read_redis(struct metrics_reading *reading, struct second_level *level)
 {
     struct second_statistics now = {.redis = {.used_bytes = -1, .max_bytes = -1}};
@@ -173,6 +182,7 @@ void telemetry_read(void *context, struct metrics_reading *reading)
     read_cache(reading, COUNT_SESSIONS, server->caches.sessions);
     read_coherence(reading, server->caches.generations);
     read_redis(reading, server->second);
+    read_log(reading);
     put(reading, METRIC_BUILD, 0, 1);
     process_read(reading);
 }
