@@ -158,5 +158,5 @@ test(`PostgreSQL ${LATENCY_MS} ms away, then one node's way to it stalled for ${
         crowd.stop();
     };
     await runHistory(t, 'PostgreSQL slow, then silent to a node', nodes, { url, seed: 5, habits: sparing(nodes), disturb });
-    assert.ok(nodes.at(-1).log.includes('event=database_away'), 'the node noticed');
+    await waitFor(() => nodes.at(-1).log.includes('event=database_away'), 'the line that the node noticed');
 });

@@ -195,8 +195,8 @@ async function expiryTests(t, server) {
         const admin = await server.signIn();
         const { json: token } = await admin.expect(201, 'POST', '/tokens', { name: 'kept hashed' });
         const secrets = [ADMIN.password, NEW_PASSWORD, admin.token, token.token];
-        const log = server.log;
         await server.stop();
+        const log = server.log;
         const bytes = await server.contents();
         assert.ok(bytes.includes('kept hashed'));
         assert.ok(!secrets.some((secret) => bytes.includes(secret)));

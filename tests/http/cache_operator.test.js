@@ -7,7 +7,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 
-const { startServer } = require('./lib');
+const { startServer, waitFor } = require('./lib');
 const { assertProblem, makeAsset, makeRisk, randomOf } = require('./register');
 const { CACHED, COLLAPSED, HIT, PASSED_BY, STORED, assertNotCached, assertWay, fillRegister, forget, statisticsOf } = require('./cached');
 
@@ -204,7 +204,7 @@ test('openrisk serve --warm', async (t) => {
             assertWay(reply, HIT, route);
             assert.strictEqual(reply.body, cold[i][1].body, route);
         }
-        assert.match(server.log, new RegExp(`event=warm answers=${DEFAULT_VIEWS.length} `));
+        await waitFor(() => new RegExp(`event=warm answers=${DEFAULT_VIEWS.length} `).test(server.log), 'the line of the log');
     });
 });
 

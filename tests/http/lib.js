@@ -15,7 +15,9 @@
  *   });
  *
  * The server gets a fresh folder, free ports and no setting from the outside. When the test ends it
- * is stopped, must exit with code 0 and must not have printed a sanitizer's report. A file whose
+ * is stopped, must exit with code 0 and must not have printed a sanitizer's report, nor any password, token or
+ * cookie that a client of this file has used or got: see secrets.js. Its log is written by a thread of its own, so
+ * a line may come a little after what it tells of: wait for it. It is complete when the server has ended. A file whose
  * tests can share a server starts it in one `test` and makes the cases its subtests (`await t.test`).
  *
  * All of them run with both engines: OPENRISK_TEST_ENGINE=postgres node tests/http/risks.test.js. A file
@@ -33,6 +35,7 @@ const path = require('node:path');
 const zlib = require('node:zlib');
 
 const { sharedPostgres } = require('../tools/postgres');
+const { assertKept, noteAnswer, noteRequest, noteSettings, noteText } = require('./secrets');
 
 const ROOT = path.resolve(__dirname, '../..');
 const ADMIN = { email: 'admin@example.org', password: 'correct horse battery staple' };
@@ -147,6 +150,7 @@ class Client {
             all['Content-Length'] = bytes.length;
         }
         Object.assign(all, headers);
+        noteRequest(all, bytes);
         const options = {
             host: this.url.hostname,
             port: this.url.port,
@@ -165,6 +169,7 @@ class Client {
                     const isGzip = response.headers['content-encoding'] === 'gzip' && received.length > 0;
                     const text = (isGzip ? zlib.gunzipSync(received) : received).toString('utf8');
                     const isJson = /json/.test(response.headers['content-type'] || '') && text !== '';
+                    noteAnswer(response.headers, text);
                     resolve({
                         status: response.statusCode,
                         headers: response.headers,
@@ -242,6 +247,7 @@ class Server {
     /** Start (again, after stop() or kill()) and wait until it is ready. */
     async start() {
         const began = process.hrtime.bigint();
+        noteSettings(this.env);
         this.run = launch(['serve', ...this.args], { env: this.env, cwd: this.folder, program: this.program });
         this.running = true;
         let exited = false;
@@ -380,6 +386,7 @@ class Server {
                 }
             });
         });
+        noteText(bytes.toString('latin1'));
         socket.write(bytes);
         return inTime(ended, `the answer to ${JSON.stringify(bytes.toString().slice(0, 60))}`, limitMs).finally(() => socket.destroy());
     }
@@ -396,6 +403,7 @@ class Server {
         try {
             const { code, signal } = await inTime(this.run.exited, 'ending after SIGTERM', STOP_LIMIT_MS);
             assertNoReport(this.run);
+            assertKept(this.run);
             assert.strictEqual(code, 0, `the server ended with ${code ?? signal}:\n${this.run.stderr}`);
         } finally {
             this.run.child.kill('SIGKILL');
@@ -408,6 +416,7 @@ class Server {
         this.run.child.kill('SIGKILL');
         await this.run.exited;
         assertNoReport(this.run);
+        assertKept(this.run);
         this.forgetClients();
     }
 }
@@ -453,6 +462,7 @@ async function cli(args, { program = binary(), input, env, cwd, limitMs = 60000 
     try {
         const { code } = await inTime(run.exited, `${path.basename(program)} ${args.join(' ')}`, limitMs);
         assertNoReport(run);
+        noteText(run.stdout);
         return { code, stdout: run.stdout, stderr: run.stderr };
     } finally {
         run.child.kill('SIGKILL');

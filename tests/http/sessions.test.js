@@ -219,7 +219,7 @@ test('a token is refused from its end on, although answers and holder are known'
 });
 
 test('holders of tokens are remembered, and nobody else is', async (t) => {
-    const server = await startServer(t, { env: { ...ENV, LOG_LEVEL: 'debug' } });
+    const server = await startServer(t, { env: { ...ENV, LOG_HIT_SAMPLE: '1' } });
     const admin = await server.signIn();
     await makeRisk(admin);
 
@@ -236,7 +236,7 @@ test('holders of tokens are remembered, and nobody else is', async (t) => {
         assert.strictEqual(after.entries, before.entries);
         assert.ok(after.bytes > 0 && after.bytes <= after.max_bytes);
         const lines = await waitFor(() => {
-            const found = server.log.slice(logged).split('\n').filter((line) => / route=\/risks .* statements=/.test(line));
+            const found = server.log.slice(logged).split('\n').filter((line) => / route=\/api\/v1\/risks .* cache=hit_l1 /.test(line));
             return found.length >= times && found;
         }, 'the lines of the log');
         lines.forEach((line) => assert.match(line, / statements=0 /));

@@ -47,7 +47,7 @@ async function statementsFor(...request) {
 }
 
 test('a fixed number of statements per request', async (t) => {
-    const server = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_ENABLED: 'false' } });
+    const server = await startServer(t, { env: { CACHE_ENABLED: 'false' } });
     const admin = await countingClient(server);
     const asset = await makeAsset(admin, { name: 'Everywhere' });
     const fill = async (count) => {
@@ -108,8 +108,8 @@ test('a fixed number of statements per request', async (t) => {
 });
 
 test('a hit needs no statement, a miss the same number plus one for the generations', async (t) => {
-    const server = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_TTL_RISKS: '1h', CACHE_TTL_STATS: '1h' } });
-    const plain = await startServer(t, { env: { LOG_LEVEL: 'debug', CACHE_ENABLED: 'false' } });
+    const server = await startServer(t, { env: { LOG_HIT_SAMPLE: '1', CACHE_TTL_RISKS: '1h', CACHE_TTL_STATS: '1h' } });
+    const plain = await startServer(t, { env: { CACHE_ENABLED: 'false' } });
     const admin = await countingClient(server);
     const uncached = await countingClient(plain);
     await statementsFor(server, admin, 'GET', '/users/me'); // From now on the session is known.
@@ -128,7 +128,7 @@ test('a hit needs no statement, a miss the same number plus one for the generati
  * what hangs on them, which it asks for by their numbers. Whoever is not known yet costs one more.
  */
 test('a request waits for the database as often as it must', async (t) => {
-    const server = await startServer(t, { env: { LOG_LEVEL: 'debug' } });
+    const server = await startServer(t, { env: { LOG_HIT_SAMPLE: '1' } });
     const admin = await countingClient(server);
     const asset = await makeAsset(admin, { name: 'Everywhere' });
     const risk = await makeRisk(admin, { asset_ids: [asset.id] });
