@@ -66,7 +66,7 @@ async function askInTurn(server, admin, count, results) {
 
 /** How long those were in the server, in ms, that it refused, of whom there is a line in its log. */
 function waitsOf(server) {
-    return [...server.log.matchAll(/ event=request .*route=\/api\/v1\/risks status=503 us=(\d+)/g)].map(([, us]) => Number(us) / 1000);
+    return [...server.log.matchAll(/ level=warn event=request .*route=\/api\/v1\/risks status=503 us=(\d+)/g)].map(([, us]) => Number(us) / 1000);
 }
 
 test(`${CLIENTS} clients for ${MAX} connections and a line of ${CLIENTS} are served in the order of their arrival`, async (t) => {
