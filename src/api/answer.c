@@ -66,13 +66,6 @@ static const struct http_param way_headers[][2] = {
 };
 enum { WAY_HEADERS = 2, HEADERS_MAX = 16 };
 
-const char *const answer_way_names[] = {
-    [WAY_NONE] = "-",        [WAY_HIT] = "hit_l1",
-    [WAY_SECOND] = "hit_l2", [WAY_UNVERIFIED] = "unverified",
-    [WAY_STORED] = "miss",   [WAY_COLLAPSED] = "coalesced",
-    [WAY_MISS] = "miss",     [WAY_BYPASS] = "bypass",
-};
-
 /* Bodies */
 
 static struct shared_bytes *bytes_new(const void *data, size_t length)

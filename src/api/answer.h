@@ -40,8 +40,6 @@ enum answer_way {
     WAY_MISS,
     WAY_BYPASS
 };
-/** For logs and metrics, in the order of the enum. */
-extern const char *const answer_way_names[];
 
 /**
  * Reply with it: with `send` http_reply or http_reply_later; hits are shared where they can be.

@@ -69,6 +69,11 @@ static enum count_result result_of(enum answer_way way)
     return RESULT_BYPASS;
 }
 
+const char *count_result_name(enum answer_way way)
+{
+    return way == WAY_NONE ? "-" : results[result_of(way)];
+}
+
 static size_t status_place(int http_status)
 {
     size_t place = 0;

@@ -8,6 +8,7 @@
 #ifndef OPENRISK_API_COUNT_H
 #define OPENRISK_API_COUNT_H
 
+#include "api/answer.h"
 #include "metrics/metrics.h"
 
 struct passage;
@@ -29,6 +30,8 @@ enum count_result {
 enum count_pool { POOL_GENERAL, POOL_PASSWORD };
 enum count_connection { STATE_IN_USE, STATE_IDLE, STATE_OPENING, STATE_OTHER };
 extern const struct metric_values count_pools, count_connections;
+/** The name of what the cache did; "-": nothing. */
+const char *count_result_name(enum answer_way way);
 enum count_login { LOGIN_OK, LOGIN_FAILED, LOGIN_THROTTLED, LOGIN_BUSY };
 
 /** Is this place among count_statuses an error of the server? */

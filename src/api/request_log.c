@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/count.h"
 #include "api/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -104,10 +105,7 @@ bool request_log_is_traceparent(const char *text)
 /** The pattern with what stands before it: never the path, which has no end of values. */
 static const char *label(const struct route *route, char *buffer)
 {
-    if (!route)
-        return "none";
-    bool below = strcmp(route->pattern, "/") != 0;
-    snprintf(buffer, LABEL_BYTES, "%s%s", below ? API_BASE_PATH : "", route->pattern);
+    snprintf(buffer, LABEL_BYTES, "%s%s", route_base(route), route ? route->pattern : "none");
     return buffer;
 }
 
@@ -130,7 +128,7 @@ static void write_line(const struct passage *passage, enum log_level level, int 
         LOG_TEXT("route", label(passage->match.route, route)),
         LOG_INT("status", status),
         LOG_INT("us", took_us),
-        LOG_TEXT("cache", answer_way_names[passage->way]),
+        LOG_TEXT("cache", count_result_name(passage->way)),
         LOG_INT("statements", (int64_t)passage->statements),
         LOG_INT("statement_us", (int64_t)passage->statement_us),
         LOG_INT("round_trips", (int64_t)passage->round_trips),

@@ -145,17 +145,11 @@ enum status db_script(struct db *db, const char *sql, struct err *err)
     return db->engine->script(db->conn, sql, err);
 }
 
-static int64_t measured(size_t label, int64_t started_us)
-{
-    int64_t took_us = clock_monotonic_us() - started_us;
-    metrics_observe(METRIC_QUERY_SECONDS, label, 0, took_us);
-    return took_us;
-}
-
-/** Told of by their names: values may be secrets, and texts of lists are long. */
-static void tell_slow(const struct db *db, size_t label, int64_t took_us)
+/** In metrics, and in the log if it was slow: by its name, for values may be secrets. */
+static void measured(const struct db *db, size_t label, int64_t took_us)
 {
     int64_t slow_us = db->database->slow_us;
+    metrics_observe(METRIC_QUERY_SECONDS, label, 0, took_us);
     if (slow_us > 0 && took_us > slow_us)
         log_event(LOG_WARN, "slow_query", LOG_TEXT("query", query_label_name(label)),
                   LOG_INT("ms", took_us / 1000));
@@ -228,7 +222,7 @@ static enum status begin_write(struct db *db, int64_t now_ms, int timeout_ms, bo
     look(db);
     int64_t started_us = clock_monotonic_us();
     enum status status = db->engine->begin_write(db->conn, timeout_ms, !is_note, err);
-    tell_slow(db, query_label_of(LABEL_BEGIN), measured(query_label_of(LABEL_BEGIN), started_us));
+    measured(db, query_label_of(LABEL_BEGIN), clock_monotonic_us() - started_us);
     if (status != OK)
         return status;
     db->transaction = WRITING;
@@ -335,7 +329,7 @@ static enum status commit_write(struct db *db, struct err *err)
     }
     int64_t started_us = clock_monotonic_us();
     status = db->engine->commit(db->conn, err);
-    tell_slow(db, query_label_of(LABEL_COMMIT), measured(query_label_of(LABEL_COMMIT), started_us));
+    measured(db, query_label_of(LABEL_COMMIT), clock_monotonic_us() - started_us);
     if (watcher && status != OK)
         watcher->doubtful(watcher->context);
     else if (watcher && scopes)
@@ -507,10 +501,10 @@ void db_rows_release(struct db_rows *rows)
     rows->db->engine->reset(rows->statement->prepared);
     rows->statement->running = false;
     rows->statement = NULL;
-    int64_t took_us = measured(rows->label, rows->started_us);
+    int64_t took_us = clock_monotonic_us() - rows->started_us;
     rows->db->statement_us += (uint64_t)took_us;
     if (!is_beside)
-        tell_slow(rows->db, rows->label, took_us);
+        measured(rows->db, rows->label, took_us);
 }
 
 enum status db_end(struct db_rows *rows, struct err *err)
