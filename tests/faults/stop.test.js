@@ -15,6 +15,8 @@ const SHORT_MS = FULL ? END_LIMIT_MS : 5000;
 const BEFORE_MS = 1000;
 const ROUNDS = 3;
 const WAITING = 30;
+/* On a machine with much to do what is sent takes so long to the server's side of a connection. */
+const ON_ITS_WAY_MS = 10;
 /* Who connects, or asks again on a connection that is just being closed, comes too late. */
 const TOO_LATE = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'];
 
@@ -41,11 +43,11 @@ for (let round = 1; round <= ROUNDS; round++) {
         await load.stop();
         await server.stop(); // It has ended, and without a sanitizer's report.
         load.assertSound();
-        const isCut = ({ status, sent, ended }) => status === 0 && sent < stopping && ended > stopping;
+        const isCut = ({ status, sent, ended }) => status === 0 && sent < stopping - ON_ITS_WAY_MS && ended > stopping;
         const [underWay, cut, late] = [
             load.answers.filter(({ sent, ended }) => sent < stopping && ended > stopping),
             load.answers.filter(isCut),
-            load.answers.filter(({ status, sent }) => status === 0 && sent >= stopping),
+            load.answers.filter(({ status, sent }) => status === 0 && sent >= stopping - ON_ITS_WAY_MS),
         ];
         t.diagnostic(`figure: SIGTERM: ended after ${Math.round(tookMs)} ms; ${underWay.length} requests were under way (${load.summary(underWay)}), ${late.length} came too late`);
         assert.deepStrictEqual(cut, [], 'asked before SIGTERM');
