@@ -3,6 +3,7 @@
  * script/bench uses it for latency below full load.
  *
  *   pace [-o FILE] PORT PATH RATE WARM_UP_S SECONDS ["NAME: VALUE" …]     to 127.0.0.1
+ *   pace -c CLIENTS [-n COUNT] …                                          the same in a closed loop
  *
  * PATH may be `@FILE`, with a path in each line: they are asked for one after the other, and then
  * from the first again.
@@ -12,12 +13,17 @@
  * the moment its request was due, so that a server that falls behind cannot hide it by making
  * its clients wait before they ask.
  *
+ * -c: so many clients instead, each of which asks again as soon as it has its answer; RATE does not
+ * count then. -n: it ends after so many requests, or after SECONDS if that is sooner.
+ *
  * wrk always sends as fast as it can, and h2load meets its rate only on average: its timers tick
  * each 10 ms, then all its clients send what has fallen due at full speed, and rest. We spin
- * instead of waiting for a timer, so we need a processor of our own.
+ * instead of waiting for a timer, so we need a processor of our own. And wrk adds times that it
+ * has not measured, for requests that it believes were kept back; we tell only what we have seen.
  *
- * Prints one line of JSON: `p50_us` and `p99_us` from due to answered, and `own_p99_us`, the part
- * of it from due to sent while a connection was free: that much we have been late ourselves.
+ * Prints one line of JSON: `mean_us`, `p50_us`, `p95_us` and `p99_us` from due to answered, and
+ * `own_p99_us`, the part of it from due to sent while a connection was free: that much we have been
+ * late ourselves.
  * `starved`: so many requests were due while no connection was free, so all their answers were
  * late.
  *
@@ -46,6 +52,8 @@ enum {
     REQUEST_BYTES_MAX = 4096,
     PATH_BYTES_MAX = 1024,
     READ_BYTES = 64 * 1024,
+    /* As nobody knows how many requests a closed loop makes, there is room for so many a second. */
+    CLOSED_RATE_MAX = 300 * 1000,
     /* So long after the last request was due, one that is not answered has failed. */
     PATIENCE_S = 5,
 };
@@ -74,12 +82,14 @@ struct times {
 struct pace {
     struct connection connections[CONNECTIONS];
     struct connection *idle[CONNECTIONS]; /* A ring, so that all of them take turns. */
-    unsigned idle_first, idle_count;
+    unsigned idle_first, idle_count, connection_count;
     int epoll;
     char **paths;
     size_t path_count, path_at;
     char headers[REQUEST_BYTES_MAX]; /* what follows the path */
     size_t headers_length;
+    bool closed; /* The loop, see -c. */
+    size_t left; /* Requests that may still be sent. */
     double gap_ns;
     uint64_t random;
     int64_t next_ns, measured_from_ns, end_ns;
@@ -147,6 +157,14 @@ static double quantile_us(struct times *times, double share)
     return times->ns[(size_t)((double)times->count * share)] / 1e3;
 }
 
+static double mean_us(const struct times *times)
+{
+    double sum = 0;
+    for (size_t i = 0; i < times->count; i++)
+        sum += times->ns[i];
+    return sum / (double)times->count / 1e3;
+}
+
 /** Exponentially distributed gaps make a Poisson process; the numbers are xorshift64*'s. */
 static int64_t gap_ns(struct pace *pace)
 {
@@ -167,7 +185,7 @@ static void connect_all(struct pace *pace, uint16_t port)
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     pace->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (int i = 0; i < CONNECTIONS; i++) {
+    for (unsigned i = 0; i < pace->connection_count; i++) {
         struct connection *connection = &pace->connections[i];
         connection->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         require(connect(connection->socket, (void *)&address, sizeof address) == 0,
@@ -195,19 +213,28 @@ static void send_request(struct pace *pace, struct connection *connection)
             "a request could not be sent");
 }
 
-/** Send what is due, on connections that are free. */
+static bool goes_on(const struct pace *pace)
+{
+    return pace->next_ns < pace->end_ns && pace->left > 0;
+}
+
+/** Send what is due, on connections that are free. In a closed loop that is one for each of them.
+ */
 static void send_due(struct pace *pace)
 {
-    while (pace->next_ns < pace->end_ns) {
+    while (goes_on(pace)) {
         int64_t now = now_ns();
+        if (pace->closed)
+            pace->next_ns = now;
         if (pace->next_ns > now) {
             pace->starved = false;
             return;
         }
         if (pace->idle_count == 0) {
-            pace->starved = true;
+            pace->starved = !pace->closed;
             return;
         }
+        pace->left--;
         pace->starvations += pace->starved && pace->next_ns >= pace->measured_from_ns;
         struct connection *connection = pace->idle[pace->idle_first];
         pace->idle_first = (pace->idle_first + 1) % CONNECTIONS;
@@ -216,7 +243,7 @@ static void send_due(struct pace *pace)
         connection->delay_ns = pace->starved ? -1000 : now - pace->next_ns;
         if (!pace->starved && pace->next_ns >= pace->measured_from_ns)
             times_add(&pace->delays, connection->delay_ns);
-        pace->next_ns += gap_ns(pace);
+        pace->next_ns += pace->closed ? 0 : gap_ns(pace);
         send_request(pace, connection);
     }
 }
@@ -267,8 +294,8 @@ static void receive(struct pace *pace, struct connection *connection)
 
 static void run(struct pace *pace)
 {
-    while (pace->next_ns < pace->end_ns || pace->idle_count < CONNECTIONS) {
-        require(now_ns() < pace->end_ns + PATIENCE_S * NS, "the server cannot hold this rate");
+    while (goes_on(pace) || pace->idle_count < pace->connection_count) {
+        require(now_ns() < pace->end_ns + PATIENCE_S * NS, "the server does not answer in time");
         send_due(pace);
         struct epoll_event events[CONNECTIONS];
         int count = epoll_wait(pace->epoll, events, CONNECTIONS, 0);
@@ -327,27 +354,58 @@ static void write_records(const struct pace *pace, const char *name)
     require(fclose(file) == 0, "the file of records cannot be written");
 }
 
+/** The room for the answers to all requests. */
+static double room_for(const struct pace *pace, double rate, double seconds)
+{
+    double most = pace->closed ? CLOSED_RATE_MAX * seconds : rate * seconds * 1.5;
+    return (most < (double)pace->left ? most : (double)pace->left) + 1000;
+}
+
+/** The options; gives how many arguments they are. */
+static int read_options(struct pace *pace, int argc, char **argv, const char **ret_records)
+{
+    int option;
+    while ((option = getopt(argc, argv, "+c:n:o:")) != -1) {
+        if (option == 'o') {
+            *ret_records = optarg;
+            continue;
+        }
+        char *end;
+        unsigned long number = strtoul(optarg, &end, 10);
+        require((option == 'c' || option == 'n') && *end == '\0' && number > 0, "no such option");
+        if (option == 'n') {
+            pace->left = number;
+        } else {
+            require(number <= CONNECTIONS, "too many clients");
+            pace->connection_count = (unsigned)number;
+            pace->closed = true;
+        }
+    }
+    return optind - 1;
+}
+
 int main(int argc, char **argv)
 {
+    static struct pace pace = {
+        .random = 88172645463325252u, .connection_count = CONNECTIONS, .left = SIZE_MAX};
     const char *records = NULL;
-    if (argc > 2 && strcmp(argv[1], "-o") == 0) {
-        records = argv[2];
-        argv += 2;
-        argc -= 2;
-    }
+    int options = read_options(&pace, argc, argv, &records);
+    argv += options;
+    argc -= options;
     require(argc >= 6, "[-o FILE] PORT PATH RATE WARM_UP_S SECONDS [\"NAME: VALUE\" …]");
-    static struct pace pace = {.random = 88172645463325252u};
     double rate = strtod(argv[3], NULL), warm_up_s = strtod(argv[4], NULL);
     double seconds = strtod(argv[5], NULL);
-    require(rate > 0 && warm_up_s >= 0 && seconds > 0, "RATE and SECONDS are more than 0");
+    require((rate > 0 || pace.closed) && warm_up_s >= 0 && seconds > 0,
+            "RATE and SECONDS are more than 0");
     pace.gap_ns = (double)NS / rate;
     if (argv[2][0] == '@')
         read_paths(&pace, argv[2] + 1);
     else
         add_path(&pace, argv[2]);
     write_headers(&pace, argv[1], argv + 6, argc - 6);
-    times_init(&pace.answers, rate * seconds * 1.5 + 1000);
-    times_init(&pace.delays, rate * seconds * 1.5 + 1000);
+    double room = room_for(&pace, rate, seconds);
+    times_init(&pace.answers, room);
+    times_init(&pace.delays, room);
     if (records) {
         size_t bytes = pace.answers.room * sizeof *pace.records;
         pace.records = malloc(bytes);
@@ -361,9 +419,10 @@ int main(int argc, char **argv)
     run(&pace);
     if (records)
         write_records(&pace, records); /* Before the quantiles: they sort. */
-    printf("{\"requests\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"own_p99_us\": %.1f, "
-           "\"starved\": %zu, \"began_us\": %" PRId64 "}\n",
-           pace.answers.count, quantile_us(&pace.answers, 0.5), quantile_us(&pace.answers, 0.99),
+    printf("{\"requests\": %zu, \"mean_us\": %.1f, \"p50_us\": %.1f, \"p95_us\": %.1f, "
+           "\"p99_us\": %.1f, \"own_p99_us\": %.1f, \"starved\": %zu, \"began_us\": %" PRId64 "}\n",
+           pace.answers.count, mean_us(&pace.answers), quantile_us(&pace.answers, 0.5),
+           quantile_us(&pace.answers, 0.95), quantile_us(&pace.answers, 0.99),
            quantile_us(&pace.delays, 0.99), pace.starvations, pace.measured_from_ns / 1000);
     return 0;
 }
