@@ -9,38 +9,10 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { cli, ROOT, temporaryFolder } = require('../http/lib');
-const { kevLines, randomOf } = require('./generate-kev');
+const { cli, temporaryFolder } = require('../http/lib');
+const { KEV, writeKev } = require('./generate-kev');
+const { kinds } = require('./kinds');
 const { addJson, options, quantile, residentMb, serverWith } = require('./measure');
-
-const KEV = path.join(ROOT, 'tests/data/kev.csv');
-
-/** The requests: name, limit in ms for the median, and the path of the n-th one. */
-function kinds(rows) {
-    const random = randomOf(7);
-    const any = (list) => list[Math.floor(random() * list.length)];
-    const rare = ['elasticsearch groovy', 'velocloud', 'log4j', 'zerologon', 'sharepoint server'];
-    const frequent = ['vulnerability', 'remote', 'execution', 'microsoft'];
-    return [
-        ['health', undefined, () => '/health'],
-        ['first page with its total', 5, () => '/risks'],
-        ['page: status and level', 5, () => `/risks?status=ACTIVE&level=${any(['CRITICAL', 'HIGH'])}`],
-        ['page: tag', 5, () => '/risks?tag=ransomware'],
-        ['page: sorted by title', 5, () => '/risks?sort_by=title&sort_dir=asc'],
-        ['page: 40, sorted by date', 5, () => '/risks?sort_by=created_at&page=40'],
-        ['search: rare words', 20, () => `/risks?q=${encodeURIComponent(any(rare))}`],
-        ['search: frequent words', 20, () => `/risks?q=${any(frequent)}`],
-        ['search: one external id', 20, () => `/risks?q=${1000000 + Math.floor(random() * rows)}`],
-        ['search: two letters', 20, () => '/risks?q=mi'],
-        ['one risk by ref', 1, () => `/risks/R-${1 + Math.floor(random() * rows)}`],
-        ['stats', 2, () => '/stats'],
-        ['matrix', 2, () => '/stats/risk-matrix'],
-        ['trends, 30 days', 2, () => '/stats/trends?days=30'],
-        ['distribution', 2, () => '/stats/risk-distribution'],
-        ['mitigation metrics', 2, () => '/stats/mitigation-metrics'],
-        ['top risks', 2, () => '/stats/top-risks'],
-    ].map(([name, limit, route]) => ({ name, limit, route, ms: [] }));
-}
 
 async function measure(client, all, count) {
     const warmUp = Math.ceil(count / 10);
@@ -94,7 +66,7 @@ async function main() {
     };
     try {
         const file = path.join(folder, 'kev.csv');
-        fs.writeFileSync(file, [...kevLines(rows, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+        writeKev(file, rows);
         const { server, seconds } = await serverWith(cleanUps, file, UNCACHED);
         await server.stop();
         const imports = [seconds];

@@ -13,16 +13,13 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { cli, ROOT, startServer, temporaryFolder } = require('../http/lib');
-const { kevLines } = require('./generate-kev');
-const { CONNECTIONS, fullLoad, shareProcessors, steadyLoad } = require('./load');
+const { cli, startServer, temporaryFolder } = require('../http/lib');
+const { writeKev } = require('./generate-kev');
+const { CONNECTIONS, PACE, fullLoad, shareProcessors, steadyLoad } = require('./load');
 const { addJson, differenceOf, inRounds, options, printTable, residentMb, runAll, serverWith, timesOf } = require('./measure');
 const { answerOf, startBare, startNginx, startVarnish } = require('./rivals');
 
-const KEV = path.join(ROOT, 'tests/data/kev.csv');
-const TOOLS = path.dirname(path.resolve(process.env.OPENRISK_BINARY));
-const BARE = path.join(TOOLS, 'tests/bare');
-const PACE = path.join(TOOLS, 'tests/pace');
+const BARE = path.join(path.dirname(path.resolve(process.env.OPENRISK_BINARY)), 'tests/bare');
 
 const RISKS = 2000;
 const PAGES_TRIED = 50;
@@ -79,7 +76,7 @@ async function startOurs(cleanUps) {
     const folder = temporaryFolder();
     cleanUps.push(() => fs.rmSync(folder, { recursive: true, force: true }));
     const file = path.join(folder, 'kev.csv');
-    fs.writeFileSync(file, [...kevLines(RISKS, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+    writeKev(file, RISKS);
     const { server } = await serverWith(cleanUps, file, ENVIRONMENT);
     const client = await server.signIn();
     const copy = path.join(folder, 'copy.db');

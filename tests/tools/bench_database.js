@@ -14,12 +14,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { ROOT, startServer, temporaryFolder, waitFor } = require('../http/lib');
-const { kevLines } = require('./generate-kev');
+const { writeKev } = require('./generate-kev');
 const { addJson, importFile, medianOf, options } = require('./measure');
 const { environmentFor, programPath, startPostgres } = require('./postgres');
 
 const run = promisify(execFile);
-const KEV = path.join(ROOT, 'tests/data/kev.csv');
 
 /** At least so much of pgbench's rate. */
 const RATIO = 0.7;
@@ -167,7 +166,7 @@ async function main() {
         cleanUps.unshift(() => cluster.stop());
         const database = await cluster.createDatabase();
         const file = path.join(folder, 'kev.csv');
-        fs.writeFileSync(file, [...kevLines(rows, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+        writeKev(file, rows);
         const env = { DATABASE_URL: database, CACHE_ENABLED: 'false', DB_POOL_MAX: String(POOL_MAX) };
         const server = await startServer({ after: (cleanUp) => cleanUps.unshift(cleanUp) }, { env });
         await server.stop();

@@ -15,15 +15,14 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { cli, ROOT, temporaryFolder } = require('../http/lib');
-const { kevLines } = require('./generate-kev');
+const { cli, temporaryFolder } = require('../http/lib');
+const { writeKev } = require('./generate-kev');
 const { shareProcessors } = require('./load');
 const { addJson, importFile, options, runAll } = require('./measure');
 const { startPostgres } = require('./postgres');
 const { startRedis } = require('./redis');
 const { startNode, stopNode } = require('./levels/nodes');
 
-const KEV = path.join(ROOT, 'tests/data/kev.csv');
 const PARTS = { three: require('./levels/three'), outage: require('./levels/outage'), strict: require('./levels/strict'), minute: require('./levels/minute') };
 
 /** A register of `rows` risks in a PostgreSQL of its own, an empty Redis, and a token that is good on any node. */
@@ -37,7 +36,7 @@ async function prepare(context) {
     cleanUps.push(() => context.redis.stop());
     context.database = await context.cluster.createDatabase();
     context.file = path.join(context.folder, 'kev.csv');
-    fs.writeFileSync(context.file, [...kevLines(context.rows, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+    writeKev(context.file, context.rows);
     const node = await startNode(context, 'import', {});
     context.token = node.token;
     await stopNode(node);

@@ -20,6 +20,11 @@ function randomOf(seed) {
     };
 }
 
+const KEV = path.join(__dirname, '../data/kev.csv');
+
+/** So many lines are written at a time. */
+const BATCH = 10000;
+
 /** The lines of the file, the header first. */
 function* kevLines(count, seed, kevText) {
     const [header, ...rows] = parseCsv(kevText);
@@ -43,8 +48,25 @@ function* kevLines(count, seed, kevText) {
     }
 }
 
+/** All of them into a file, piece by piece: those of a million rows are longer than a string may be. */
+function writeKev(file, count, seed = 1) {
+    const out = fs.openSync(file, 'w');
+    let batch = [];
+    const flush = () => {
+        fs.writeSync(out, batch.join(''));
+        batch = [];
+    };
+    for (const line of kevLines(count, seed, fs.readFileSync(KEV, 'utf8'))) {
+        if (batch.push(line) === BATCH) {
+            flush();
+        }
+    }
+    flush();
+    fs.closeSync(out);
+}
+
 if (require.main === module) {
-    const [count, seed = '1', file = path.join(__dirname, '../data/kev.csv')] = process.argv.slice(2);
+    const [count, seed = '1', file = KEV] = process.argv.slice(2);
     if (!/^\d+$/.test(count) || !/^\d+$/.test(seed)) {
         console.error('node tests/tools/generate-kev.js N [SEED] [KEV-FILE] > FILE');
         process.exit(2);
@@ -53,4 +75,4 @@ if (require.main === module) {
     Readable.from(kevLines(Number(count), Number(seed), fs.readFileSync(file, 'utf8'))).pipe(process.stdout);
 }
 
-module.exports = { kevLines, randomOf };
+module.exports = { KEV, kevLines, randomOf, writeKev };

@@ -5,9 +5,13 @@
 
 const { execFile, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
+const path = require('node:path');
 const { promisify } = require('node:util');
 
 const CONNECTIONS = 64;
+
+/** tests/tools/pace.c, of the build that is measured. */
+const PACE = path.join(path.dirname(path.resolve(process.env.OPENRISK_BINARY || '')), 'tests/pace');
 
 /** The unit of the times in /proc/PID/stat, on every Linux that Debian knows. */
 const TICK_US = 10000;
@@ -42,11 +46,11 @@ function shareProcessors() {
     return generators;
 }
 
-/** {parent, user, system} of a process, in ticks; undefined if it has ended. */
+/** {parent, user, system} of a process and the children it has outlived, in ticks; undefined if it has ended. */
 function statOf(pid) {
     try {
         const fields = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
-        return { parent: Number(fields[1]), user: Number(fields[11]), system: Number(fields[12]) };
+        return { parent: Number(fields[1]), user: Number(fields[11]) + Number(fields[13]), system: Number(fields[12]) + Number(fields[14]) };
     } catch {
         return undefined;
     }
@@ -100,26 +104,53 @@ async function fullLoad(processor, server, route, token, seconds, { connections 
     };
 }
 
-/**
- * `rate` requests a second: {requests, p50 and p99 in ms, own: how late the generator itself was (p99)}.
- * `program`: tests/tools/pace.c. Fails if one is not answered with 200.
- */
-async function steadyLoad(processor, program, server, route, token, rate, seconds) {
-    const warmUpSeconds = 1;
-    const args = [server.port, route, rate, warmUpSeconds, seconds, `Authorization: Bearer ${token}`].map(String);
-    const figures = JSON.parse(await generate(processor, program, args, warmUpSeconds + seconds));
-    return { requests: figures.requests, p50: figures.p50_us / 1000, p99: figures.p99_us / 1000, own: figures.own_p99_us / 1000 };
+/** A file in `folder` with a path below /api/v1 in each line, for pace. */
+function pathsFile(folder, name, routes) {
+    const file = path.join(folder, `${name}.paths`);
+    fs.writeFileSync(file, routes.map((route) => `/api/v1${route}\n`).join(''));
+    return file;
+}
+
+/** A script with which wrk asks for the paths of a file in turn, always from the first one on. */
+function scriptFor(file) {
+    const script = `${file}.lua`;
+    fs.writeFileSync(
+        script,
+        `local all = {}
+        init = function() for path in io.lines("${file}") do all[#all + 1] = wrk.format("GET", path) end end
+        local at = 0
+        request = function() at = at % #all + 1 return all[at] end\n`,
+    );
+    return script;
+}
+
+/** What tests/tools/pace.c says of a run with these options. */
+async function pace(processor, program, server, route, token, { options = [], rate = 0, warmUpSeconds = 0, seconds }) {
+    const args = [...options, server.port, route, rate, warmUpSeconds, seconds, `Authorization: Bearer ${token}`].map(String);
+    return JSON.parse(await generate(processor, program, args, warmUpSeconds + seconds));
+}
+
+/** The same with times in ms. */
+function inMs({ requests, starved, mean_us: mean, p50_us: p50, p95_us: p95, p99_us: p99, own_p99_us: own }) {
+    return { requests, starved, mean: mean / 1000, p50: p50 / 1000, p95: p95 / 1000, p99: p99 / 1000, own: own / 1000 };
 }
 
 /**
- * `rate` requests a second for the paths in a file, one after the other: {starved, records: [{at, line, ms, delay,
- * level}]}, see tests/tools/pace.c; `at` is in seconds since the load began, in the order of the answers, and
- * `began` is when that was (process.hrtime, seconds).
+ * `rate` requests a second for a path, or for those in a file (`@FILE`) in turn: {requests, mean, p50, p95 and p99 in
+ * ms, own: how late the generator itself was (p99), starved: so many found no connection free}. `program`:
+ * tests/tools/pace.c. Fails if one is not answered with 200.
  */
-async function recordedLoad(processor, program, server, paths, token, rate, seconds) {
-    const file = `${paths}.records`;
-    const args = ['-o', file, server.port, `@${paths}`, rate, 0, seconds, `Authorization: Bearer ${token}`].map(String);
-    const figures = JSON.parse(await generate(processor, program, args, seconds));
+async function steadyLoad(processor, program, server, route, token, rate, seconds, { warmUpSeconds = 1 } = {}) {
+    return inMs(await pace(processor, program, server, route, token, { rate, warmUpSeconds, seconds }));
+}
+
+/** As many requests as `clients` make who ask again as soon as they have an answer: as of steadyLoad(). */
+async function closedLoad(processor, program, server, route, token, clients, seconds) {
+    return inMs(await pace(processor, program, server, route, token, { options: ['-c', clients], seconds }));
+}
+
+/** {starved, began, records} of a run whose records are in a file. */
+function recordsOf(file, figures) {
     const began = figures.began_us / 1e6;
     const records = fs.readFileSync(file, 'latin1').trimEnd().split('\n').map((text) => {
         const [due, line, us, delay, level] = text.split(' ').map(Number);
@@ -129,4 +160,27 @@ async function recordedLoad(processor, program, server, paths, token, rate, seco
     return { starved: figures.starved, began, records };
 }
 
-module.exports = { CONNECTIONS, fullLoad, recordedLoad, shareProcessors, steadyLoad };
+/**
+ * `rate` requests a second for the paths in a file, one after the other: {starved, records: [{at, line, ms, delay,
+ * level}]}, see tests/tools/pace.c; `at` is in seconds since the load began, in the order of the answers, and
+ * `began` is when that was (process.hrtime, seconds).
+ */
+async function recordedLoad(processor, program, server, paths, token, rate, seconds) {
+    const file = `${paths}.records`;
+    return recordsOf(file, await pace(processor, program, server, `@${paths}`, token, { options: ['-o', file], rate, seconds }));
+}
+
+/** The paths in a file once, one after the other, by one client: the records, as of recordedLoad(). */
+async function onceLoad(processor, program, server, paths, token, count, seconds) {
+    const file = `${paths}.records`;
+    const options = ['-c', 1, '-n', count, '-o', file];
+    const { records } = recordsOf(file, await pace(processor, program, server, `@${paths}`, token, { options, seconds }));
+    if (records.length !== count) {
+        throw new Error(`${server.name} answered ${records.length} of ${count} requests in ${seconds} s`);
+    }
+    return records;
+}
+
+module.exports = {
+    CONNECTIONS, PACE, closedLoad, cpuOf, fullLoad, onceLoad, pathsFile, recordedLoad, scriptFor, shareProcessors, steadyLoad,
+};

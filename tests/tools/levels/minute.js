@@ -11,10 +11,10 @@
 const { spawn } = require('node:child_process');
 const readline = require('node:readline');
 const { inRounds, medianOf, printTable, quantile } = require('../measure');
-const { recordedLoad } = require('../load');
+const { PACE, pathsFile, recordedLoad } = require('../load');
 const { randomOf } = require('../generate-kev');
 const { environmentFor, programPath } = require('../postgres');
-const { PACE, pageRoutes, pathsFile, startNode, stopNode } = require('./nodes');
+const { pageRoutes, startNode, stopNode } = require('./nodes');
 
 const RATE = 400;
 const KEYS = 5000;
@@ -141,7 +141,7 @@ async function measure(context) {
     await context.redis.restartEmpty();
     context.counter = startCounter(database);
     const seconds = SECONDS.filter((second) => second <= context.minute);
-    const file = pathsFile(context, 'minute', sequenceOf(keysOf(context.rows), 2 * RATE * (context.minute + 1)));
+    const file = pathsFile(context.folder, 'minute', sequenceOf(keysOf(context.rows), 2 * RATE * (context.minute + 1)));
     const snapshot = await fillRedis(context, file);
     const variants = [
         { name: 'with Redis', env: { REDIS_URL: context.redis.url }, snapshot },

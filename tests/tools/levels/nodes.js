@@ -4,14 +4,9 @@
  */
 'use strict';
 
-const fs = require('node:fs');
-const path = require('node:path');
 const { startServer } = require('../../http/lib');
 const { CONNECTIONS, fullLoad } = require('../load');
 const { timesOf } = require('../measure');
-
-const TOOLS = path.dirname(path.resolve(process.env.OPENRISK_BINARY));
-const PACE = path.join(TOOLS, 'tests/pace');
 
 /** So much of what a row is about must have been answered by the level that it names. */
 const PROOF = 0.99;
@@ -90,26 +85,6 @@ function shareOf(counts, level) {
     return counts[level] / (counts.first + counts.second + counts.loads + counts.coalesced);
 }
 
-/** A file with a path in each line, for pace. */
-function pathsFile(context, name, routes) {
-    const file = path.join(context.folder, `${name}.paths`);
-    fs.writeFileSync(file, routes.map((route) => `/api/v1${route}\n`).join(''));
-    return file;
-}
-
-/** A script with which wrk asks for the paths of a file in turn, always from the first one on. */
-function scriptFor(file) {
-    const script = `${file}.lua`;
-    fs.writeFileSync(
-        script,
-        `local all = {}
-        init = function() for path in io.lines("${file}") do all[#all + 1] = wrk.format("GET", path) end end
-        local at = 0
-        request = function() at = at % #all + 1 return all[at] end\n`,
-    );
-    return script;
-}
-
 /**
  * Ask for all of it, again and again, until nearly nothing has to be loaded for the first time: what is not answered by
  * `level` is found in memory, where a cache that a scan cannot empty still has a little of what is asked for in turn.
@@ -139,5 +114,5 @@ function pageRoutes(count) {
 }
 
 module.exports = {
-    LITTLE_MEMORY, PACE, PROOF, cacheOf, cellsOf, counted, entriesOf, fill, pageRoutes, pathsFile, riskRoutes, scriptFor, shareOf, startNode, stopNode,
+    LITTLE_MEMORY, PROOF, cacheOf, cellsOf, counted, entriesOf, fill, pageRoutes, riskRoutes, shareOf, startNode, stopNode,
 };

@@ -7,9 +7,9 @@
  */
 'use strict';
 
-const { recordedLoad } = require('../load');
+const { PACE, pathsFile, recordedLoad } = require('../load');
 const { medianOf, printTable, quantile } = require('../measure');
-const { LITTLE_MEMORY, PACE, PROOF, cacheOf, pathsFile, riskRoutes, startNode, stopNode } = require('./nodes');
+const { LITTLE_MEMORY, PROOF, cacheOf, riskRoutes, startNode, stopNode } = require('./nodes');
 
 const RATE = 2000;
 const HOT = 50;
@@ -126,7 +126,7 @@ function check({ figures, starved, opened }, phases) {
 
 async function measure(context) {
     const node = await startNode(context, 'node', { CACHE_MAX_BYTES: LITTLE_MEMORY, REDIS_URL: context.redis.url });
-    const file = pathsFile(context, 'outage', routesOf(context.rows));
+    const file = pathsFile(context.folder, 'outage', routesOf(context.rows));
     const phases = phasesOf(context.seconds);
     const rounds = [];
     const faults = [];

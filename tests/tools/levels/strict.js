@@ -7,15 +7,12 @@
  */
 'use strict';
 
-const fs = require('node:fs');
 const path = require('node:path');
-const { ROOT } = require('../../http/lib');
-const { kevLines } = require('../generate-kev');
+const { writeKev } = require('../generate-kev');
 const { fullLoad } = require('../load');
 const { importFile, inRounds, printTable } = require('../measure');
 const { PROOF, cellsOf, counted, entriesOf, shareOf, startNode, stopNode } = require('./nodes');
 
-const KEV = path.join(ROOT, 'tests/data/kev.csv');
 const ROUTE = '/api/v1/risks/R-77';
 const RISKS = 2000;
 const CLIENTS = [1, 16, 64];
@@ -23,7 +20,7 @@ const MODES = ['bounded', 'strict'];
 
 async function startNodes(context) {
     const file = path.join(context.folder, 'small.csv');
-    fs.writeFileSync(file, [...kevLines(RISKS, 1, fs.readFileSync(KEV, 'utf8'))].join(''));
+    writeKev(file, RISKS);
     const nodes = [];
     for (const mode of MODES) {
         const database = path.join(context.folder, `${mode}.db`);

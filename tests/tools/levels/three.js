@@ -7,9 +7,9 @@
  */
 'use strict';
 
-const { CONNECTIONS, fullLoad } = require('../load');
+const { CONNECTIONS, fullLoad, pathsFile, scriptFor } = require('../load');
 const { inRounds, printTable } = require('../measure');
-const { LITTLE_MEMORY, PROOF, cellsOf, counted, entriesOf, fill, pageRoutes, pathsFile, riskRoutes, scriptFor, shareOf, startNode, stopNode } = require('./nodes');
+const { LITTLE_MEMORY, PROOF, cellsOf, counted, entriesOf, fill, pageRoutes, riskRoutes, shareOf, startNode, stopNode } = require('./nodes');
 
 /** More than memory can keep, and than it remembers to have had. */
 const KINDS = [
@@ -73,7 +73,7 @@ async function measureThree(context) {
     const results = [];
     for (const kind of KINDS) {
         const routes = kind.routes(context.rows);
-        const script = scriptFor(pathsFile(context, kind.name.replaceAll(' ', '-'), routes));
+        const script = scriptFor(pathsFile(context.folder, kind.name.replaceAll(' ', '-'), routes));
         await fill(context, second, script, 'second', routes.length);
         await fill(context, first, script, 'first', routes.length);
         const mean = await bytesOf(nodes, routes);
