@@ -30,4 +30,18 @@ function kinds(rows) {
     ].map(([name, limit, route]) => ({ name, limit, route, ms: [] }));
 }
 
-module.exports = { kinds };
+/** One of each further route whose answers are cached: as above, without a limit. */
+function furtherKinds(rows, asset) {
+    const random = randomOf(17);
+    const ref = () => `R-${1 + Math.floor(random() * rows)}`;
+    return [
+        ['timeline of one risk', () => `/risks/${ref()}/timeline`],
+        ['mitigations of one risk', () => `/risks/${ref()}/mitigations`],
+        ['mitigations', () => '/mitigations'],
+        ['assets', () => '/assets'],
+        ['one asset', () => `/assets/${asset}`],
+        ['activity', () => '/activity'],
+    ].map(([name, route]) => ({ name, limit: undefined, route, ms: [] }));
+}
+
+module.exports = { furtherKinds, kinds };

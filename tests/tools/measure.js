@@ -72,7 +72,7 @@ function printTable(titles, rows, width = 12) {
 /** Import a file into the database that a stopped server uses: the seconds it took. */
 async function importFile(server, file) {
     const began = process.hrtime.bigint();
-    const { code, stdout, stderr } = await server.cli(['import', file, '--format', 'kev'], { limitMs: 600000 });
+    const { code, stdout, stderr } = await server.cli(['import', file, '--format', 'kev'], { limitMs: 3600000 });
     if (code !== 0) {
         throw new Error(`import: ${stdout}${stderr}`);
     }
