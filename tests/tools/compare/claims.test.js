@@ -110,5 +110,6 @@ test('what is repeated goes on until it is stopped, and a failure is told then',
         throw new Error('no more');
     });
     await first;
+    await new Promise((resolve) => setImmediate(resolve)); // Nobody has asked for it yet, and node ends for less.
     await assert.rejects(broken.stop(), /no more/);
 });

@@ -32,6 +32,7 @@ test('a page without its section is refused before anything is measured', (t) =>
         none: '# Figures\n',
         'no end': PAGE.replace(end('compare'), ''),
         'two of them': PAGE + PAGE,
+        'two ends': PAGE + end('compare'),
         'the wrong way round': [end('compare'), line('compare')].join('\n'),
     };
     for (const [name, text] of Object.entries(faults)) {
