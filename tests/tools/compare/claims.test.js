@@ -3,8 +3,9 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const { readExposition } = require('../exposition');
 const { CLAIMS, judge, judgeAll, summaryOf } = require('./claims');
-const { hitRateOf, metricOf, repeat } = require('./observe');
+const { hitRateOf, repeat } = require('./observe');
 const report = require('./report');
 
 /** Figures as inRounds() gives them, of one round. */
@@ -72,28 +73,22 @@ test('the section shows each claim with its verdicts, and each chart; programs a
     assert.deepStrictEqual(failed, ['compare, SQLite, claim: mean with 5 users', 'compare, SQLite, claim: mean at 70 % load']);
 });
 
-const METRICS = `# TYPE openrisk_cache_requests_total counter
+const METRICS = `# HELP openrisk_cache_requests_total What the cache did.
+# TYPE openrisk_cache_requests_total counter
 openrisk_cache_requests_total{cache="responses",result="hit_l1"} 90
 openrisk_cache_requests_total{cache="responses",result="hit_l2"} 5
 openrisk_cache_requests_total{cache="responses",result="miss"} 4
 openrisk_cache_requests_total{cache="responses",result="coalesced"} 1
 openrisk_cache_requests_total{cache="responses",result="bypass"} 100
 openrisk_cache_requests_total{cache="sessions",result="hit_l1"} 777
-openrisk_db_pool_connections{pool="general",state="in_use"} 3
-openrisk_up 1
 `;
 
-test('metrics are read by name and labels', () => {
-    assert.strictEqual(metricOf(METRICS, 'openrisk_db_pool_connections', { pool: 'general', state: 'in_use' }), 3);
-    assert.strictEqual(metricOf(METRICS, 'openrisk_cache_requests_total', { cache: 'responses' }), 200);
-    assert.strictEqual(metricOf(METRICS, 'openrisk_up'), 1);
-    assert.strictEqual(metricOf(METRICS, 'openrisk_cache'), undefined);
-});
-
 test('the hit rate is of what the cache was asked for, between two readings', () => {
-    assert.strictEqual(hitRateOf('', METRICS), 0.95);
-    assert.strictEqual(hitRateOf(METRICS, METRICS.replace('"miss"} 4', '"miss"} 8').replace('"hit_l1"} 90', '"hit_l1"} 102')), 0.75);
-    assert.strictEqual(hitRateOf(METRICS, METRICS), 0, 'not asked at all');
+    const read = (changes) => readExposition(Object.entries(changes).reduce((text, [from, to]) => text.replace(from, to), METRICS));
+    const before = read({});
+    assert.strictEqual(hitRateOf(before, read({ '"miss"} 4': '"miss"} 8', '"hit_l1"} 90': '"hit_l1"} 102' })), 0.75);
+    assert.strictEqual(hitRateOf(before, read({ '"hit_l2"} 5': '"hit_l2"} 6', '"coalesced"} 1': '"coalesced"} 2', '100': '900' })), 0.5);
+    assert.strictEqual(hitRateOf(before, before), 0, 'not asked at all');
 });
 
 test('what is repeated goes on until it is stopped, and a failure is told then', async () => {
