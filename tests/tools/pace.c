@@ -25,7 +25,7 @@
  * `own_p99_us`, the part of it from due to sent while a connection was free: that much we have been
  * late ourselves.
  * `starved`: so many requests were due while no connection was free, so all their answers were
- * late.
+ * late. If that were all of them, `own_p99_us` is 0.
  *
  * -o: a line for each answer, `DUE_US LINE LATENCY_US DELAY_US LEVEL`: when it was due (monotonic
  * clock), the line of its path from 0, how long it took, how late we were ourselves (-1 if no
@@ -423,6 +423,7 @@ int main(int argc, char **argv)
            "\"p99_us\": %.1f, \"own_p99_us\": %.1f, \"starved\": %zu, \"began_us\": %" PRId64 "}\n",
            pace.answers.count, mean_us(&pace.answers), quantile_us(&pace.answers, 0.5),
            quantile_us(&pace.answers, 0.95), quantile_us(&pace.answers, 0.99),
-           quantile_us(&pace.delays, 0.99), pace.starvations, pace.measured_from_ns / 1000);
+           pace.delays.count > 0 ? quantile_us(&pace.delays, 0.99) : 0, pace.starvations,
+           pace.measured_from_ns / 1000);
     return 0;
 }
