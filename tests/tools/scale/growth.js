@@ -49,7 +49,7 @@ function aimsOf(sizes, rows) {
     });
 }
 
-const GROUPS = { uncached: 'p50 in ms, nothing cached', cached: 'p50 in ms, cached', whole: 'the whole' };
+const GROUPS = { uncached: 'median in ms, nothing cached', cached: 'median in ms, cached', whole: 'the whole' };
 const count = (number) => number.toLocaleString('en-US');
 const exponent = (value) => (value === undefined ? '–' : value.toFixed(2));
 const titlesOf = (sizes) => [...sizes.map(count), 'growth'];
