@@ -72,7 +72,7 @@ class Load {
             this.answers.push({ kind, status: reply.status, isUnverified, sent, ended: performance.now() });
             return reply;
         } catch (error) {
-            this.answers.push({ kind, status: 0, sent, ended: performance.now() });
+            this.answers.push({ kind, status: 0, code: error.code, sent, ended: performance.now() });
             if (!this.mayFailWith.includes(error.code)) {
                 throw error;
             }
