@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ enum {
     INTERVAL_MIN_MS = 5,
     INTERVAL_MAX_MS = 250,
     LINGER_MS = 1000, /* between the last words and the end */
+    DRAIN_LOOK_MS = 20,
     PULSE_MS = 10,
     PULSE_CONNECTIONS = 100, /* fewer cannot make 128 events */
 };
@@ -36,6 +38,13 @@ static void say_farewell(struct connection *connection, int64_t now_ms)
     connection_expect(connection, now_ms + LINGER_MS);
 }
 
+/** Is there something in its socket that the library has not read? */
+static bool has_unread(const struct connection *connection)
+{
+    int bytes = 0;
+    return ioctl(connection->socket, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 /** Under the lock. */
 static void end_one(struct connections *connections, struct connection *one, int64_t now_ms)
 {
@@ -45,10 +54,16 @@ static void end_one(struct connections *connections, struct connection *one, int
     } else if (late || connections->ending) {
         shutdown(one->socket, SHUT_RDWR);
         connection_expect(one, CONNECTION_NO_DEADLINE);
-    } else if (connections->draining && atomic_load(&one->waiting)) {
-        /* Only the reading half: a request that is in the socket's buffer is still answered. */
-        shutdown(one->socket, SHUT_RD);
-        atomic_store(&one->waiting, false);
+    } else if (connections->draining) {
+        /* Only the reading half, and only if nobody asks: the library (0.9.75) drops a request that
+         * it has read when the reading half is closed. Its event loop may have taken the request
+         * from the socket and not come to see that it is one; the second look is for that. */
+        bool is_idle = atomic_load(&one->waiting) && !has_unread(one);
+        if (is_idle && one->seemed_idle) {
+            shutdown(one->socket, SHUT_RD);
+            atomic_store(&one->waiting, false);
+        }
+        one->seemed_idle = is_idle;
     }
 }
 
@@ -64,7 +79,7 @@ static int64_t beat(const struct connections *connections, int64_t now_ms, int64
 static void *watch(void *context)
 {
     struct connections *connections = context;
-    int64_t look_ms = 0; /* for late connections */
+    int64_t looked_ms = 0; /* for late connections */
     pthread_mutex_lock(&connections->lock);
     while (!connections->stopping) {
         if (!connections->list) {
@@ -72,12 +87,13 @@ static void *watch(void *context)
             continue;
         }
         int64_t now_ms = clock_monotonic_ms();
-        if (now_ms >= look_ms || connections->draining) {
+        int64_t interval_ms = connections->draining ? DRAIN_LOOK_MS : connections->interval_ms;
+        if (now_ms >= looked_ms + interval_ms || connections->ending) {
             for (struct connection *one = connections->list; one; one = one->next)
                 end_one(connections, one, now_ms);
-            look_ms = now_ms + connections->interval_ms;
+            looked_ms = now_ms;
         }
-        struct timespec next = thread_deadline(beat(connections, now_ms, look_ms));
+        struct timespec next = thread_deadline(beat(connections, now_ms, looked_ms + interval_ms));
         pthread_cond_timedwait(&connections->changed, &connections->lock, &next);
     }
     pthread_mutex_unlock(&connections->lock);

@@ -32,6 +32,7 @@ struct connection {
     char peer[INET6_ADDRSTRLEN];
     _Atomic int64_t deadline_ms; /* CONNECTION_NO_DEADLINE while the application works */
     atomic_bool waiting;         /* for a request line: may be closed when the server drains */
+    bool seemed_idle;            /* lock: at the last look, while the server drains */
     const char *farewell;        /* lock: sent when the deadline passes; NULL for none */
     size_t farewell_bytes;       /* lock */
     bool lingers;                /* lock: the farewell was said, the client may read it */

@@ -1,3 +1,5 @@
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 #include "http/listen.h"
 #include "http/request.h"
 
-enum { LOOP_STACK_BYTES = 256 * 1024 };
+enum { LOOP_STACK_BYTES = 256 * 1024, BACKLOG_MS = 500 };
 
 static struct connection *connection_of(struct MHD_Connection *library)
 {
@@ -177,11 +179,35 @@ unsigned http_server_connections(struct http_server *server)
     return connections_count(&server->connections);
 }
 
+/** How many connections the kernel has made that this listener's event loop has not taken yet. */
+static unsigned in_backlog(const struct http_loop *loop)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    int listener = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
+    /* Of a listening socket this field is the length of its queue (Linux, tcp_get_info()). */
+    return getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : 0;
+}
+
+/**
+ * Whoever was let in by the kernel before has perhaps asked already; with the listener they would
+ * be reset. Under a flood of new ones there is no end to that, so it is not waited for long.
+ */
+static void take_backlog(const struct http_server *server, int64_t deadline_ms)
+{
+    int64_t end_ms = clock_monotonic_ms() + BACKLOG_MS;
+    for (unsigned i = 0; i < server->running; i++)
+        while (in_backlog(&server->loops[i]) > 0 && clock_monotonic_ms() < end_ms &&
+               clock_monotonic_ms() < deadline_ms)
+            poll(NULL, 0, 1);
+}
+
 void http_server_drain(struct http_server *server, int64_t deadline_ms)
 {
     if (server->running == 0)
         return;
     atomic_store(&server->draining, true);
+    take_backlog(server, deadline_ms);
     AUTO_FREE int *listeners = mem_zalloc(server->running, sizeof *listeners);
     for (unsigned i = 0; i < server->running; i++) {
         /* An event loop may be about to accept on it, so it is closed only after the loop. */
