@@ -16,7 +16,7 @@ const { Problem } = require('./run/problem');
 const { Recorder } = require('./run/record');
 const { reportOf } = require('./run/report');
 const { resultOf, textOf } = require('./run/result');
-const { startOwnServer } = require('./run/server');
+const { checkProgram, startOwnServer } = require('./run/server');
 const { Watch } = require('./run/soak');
 const { checkTarget, originOf, removeLeftovers } = require('./run/target');
 
@@ -26,7 +26,7 @@ const SOAK_SECONDS = 24 * 3600;
 const SECRETS = ['OPENRISK_EMAIL', 'OPENRISK_PASSWORD', 'OPENRISK_TOKEN'];
 const NUMBERS = ['DURATION_SCALE', 'OPENRISK_LOAD_RATE', 'OPENRISK_LOAD_LATENCY_FACTOR', 'OPENRISK_NODES'];
 
-/** {scenario, url, minutes, output} or {compared: [A, B]} */
+/** {scenario, url, minutes, output} or {compared: [A, B]} or {wantsK6: true} */
 function questionOf(argv) {
     const words = [];
     const options = {};
@@ -41,6 +41,9 @@ function questionOf(argv) {
         }
     }
     const [scenario, ...rest] = words;
+    if (scenario === 'k6' && rest.length === 0) {
+        return { wantsK6: true };
+    }
     if (scenario === 'compare') {
         if (rest.length !== 2) {
             throw new Problem('compare needs two results: script/load compare A B');
@@ -181,7 +184,7 @@ function interrupter() {
         state.isInterrupted = true;
         state.child?.kill('SIGINT');
     };
-    process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+    ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => process.on(name, interrupt));
     return state;
 }
 
@@ -194,7 +197,9 @@ async function measure(question, argv) {
     const given = Object.fromEntries(SECRETS.filter((name) => env[name]).map((name) => [name, env[name]]));
     const k6 = findK6();
     const origin = question.url === undefined ? undefined : originOf(question.url);
-    if (origin !== undefined) {
+    if (origin === undefined) {
+        checkProgram();
+    } else {
         await checkTarget(origin, given, writes);
         await opsOf(env, undefined, needsOps);
     }
@@ -210,7 +215,12 @@ async function measure(question, argv) {
         if (why !== undefined) {
             process.stderr.write(`script/load: THE HIT RATE IS NOT COMPARED with what the server counts: ${why}\n`);
         }
-        const onStart = (child) => (interrupted.child = child);
+        const onStart = (child) => {
+            interrupted.child = child;
+            if (interrupted.isInterrupted) {
+                child.kill('SIGINT');
+            }
+        };
         const { run, recorder, began, watch, scrapes } = await put({ scenario, k6, url, credentials, settings, folder, ops, onStart });
         if (interrupted.isInterrupted) {
             run.complaints.push('interrupted');
@@ -239,6 +249,12 @@ async function main(argv) {
         const found = compare(...question.compared.map(readResult));
         process.stdout.write(compareText(found));
         return found.verdict === 'worse' ? 1 : 0;
+    }
+    if (question.wantsK6) {
+        const k6 = findK6();
+        provideK6(k6);
+        process.stdout.write(`${k6.file} ${k6.version}\n`);
+        return 0;
     }
     return measure(question, argv);
 }

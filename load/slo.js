@@ -4,10 +4,10 @@
  * that could not be sent in time (dropped iterations), and one of those is a failure.
  */
 import exec from 'k6/execution';
-import { READS, lasting, number, optionsOf, prepare, readOne, signOut, summaryOf } from './lib/openrisk.js';
+import { READS, lasting, number, optionsOf, prepare, readOne, signOut, summaryOf, usersFor } from './lib/openrisk.js';
 
 const RATE = number('OPENRISK_LOAD_RATE', 100);
-const users = Math.max(20, Math.ceil(RATE / 2));
+const users = usersFor(RATE);
 
 export const options = optionsOf({
     executor: 'constant-arrival-rate',

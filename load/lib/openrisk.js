@@ -57,6 +57,14 @@ export function number(name, otherwise) {
     return value;
 }
 
+/**
+ * How many users it takes to keep a rate while answers take half a second. Where limits are relaxed they may take longer, but a
+ * user takes memory, too.
+ */
+export function usersFor(rate) {
+    return Math.max(20, Math.ceil((rate / 2) * Math.min(LATENCY_FACTOR, 6)));
+}
+
 /** A duration for k6: this many seconds times DURATION_SCALE, and at least one, so that each user gets to do something. */
 export function lasting(seconds) {
     return `${milliseconds(seconds)}ms`;
@@ -205,9 +213,9 @@ export function versionOf(response) {
     return match === null ? undefined : Number(match[1]);
 }
 
-/** This user is shown a version, or told that a write has made it: never less than before. */
+/** This user is shown a version, or told that a write has made it: never less than before. 0: the thing is not there, but must be. */
 export function seeVersion(endpoint, id, version) {
-    const known = versions[id] || 0;
+    const known = versions[id] || 1;
     staleReads.add(version < known, { endpoint });
     versions[id] = Math.max(known, version);
 }

@@ -22,8 +22,12 @@ function tickText(value, step) {
     return value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }
 
-function timeText(second, last) {
-    return last > 7200 ? `${(second / 3600).toFixed(1)} h` : last > 180 ? `${(second / 60).toFixed(1)} min` : `${second.toFixed(0)} s`;
+/** [[second, text]] below an axis of time. */
+function timeTicks(last) {
+    const [seconds, unit] = last > 7200 ? [3600, 'h'] : last > 180 ? [60, 'min'] : [1, 's'];
+    const step = stepFor(last / seconds || 1);
+    const count = Math.floor(last / seconds / step + 1e-9) + 1;
+    return Array.from({ length: count }, (_, index) => [index * step * seconds, `${tickText(index * step, step)} ${unit}`]);
 }
 
 /**
@@ -48,8 +52,8 @@ function lineChart({ title, unit, lines, limit, most, zero = true }) {
         parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - 12}" y1="${y(tick).toFixed(1)}" y2="${y(tick).toFixed(1)}"/>`);
         parts.push(`<text class="tick" text-anchor="end" x="${LEFT - 6}" y="${(y(tick) + 4).toFixed(1)}">${tickText(tick, step)}</text>`);
     }
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-        parts.push(`<text class="tick" text-anchor="middle" x="${(x(share * last) - (share === 1 ? 10 : 0)).toFixed(1)}" y="${HEIGHT - 6}">${timeText(share * last, last)}</text>`);
+    for (const [second, text] of timeTicks(last)) {
+        parts.push(`<text class="tick" text-anchor="middle" x="${Math.min(x(second), WIDTH - 16).toFixed(1)}" y="${HEIGHT - 6}">${text}</text>`);
     }
     if (limit !== undefined && limit.value <= lowest + span) {
         parts.push(`<line class="limit" x1="${LEFT}" x2="${WIDTH - 12}" y1="${y(limit.value).toFixed(1)}" y2="${y(limit.value).toFixed(1)}"/>`);
@@ -60,7 +64,7 @@ function lineChart({ title, unit, lines, limit, most, zero = true }) {
         let isGap = true;
         for (const [second, value] of points) {
             if (value !== null) {
-                path += `${isGap ? 'M' : 'L'}${x(second).toFixed(1)} ${y(value).toFixed(1)}`;
+                path += `${isGap ? 'M' : 'L'}${x(second).toFixed(1)} ${y(value).toFixed(1)}${isGap ? 'h0' : ''}`; // A point alone is a dot.
             }
             isGap = value === null;
         }

@@ -1,9 +1,10 @@
 /**
  * Does a series grow? Asked of what a server takes during a soak: memory, descriptors, connections, threads.
  *
- * Only the second half counts: in the first one caches fill and pools open. Its samples are averaged in blocks, for samples that
- * follow each other are alike, and as many independent ones would make a chance look like a certainty. A line is laid through the blocks by least
- * squares. It is growth if
+ * Only the second half counts: in the first one caches fill and pools open. A line is laid through it by least squares. Samples that
+ * follow each other are alike, and taken for as many independent ones they would make a chance look like a certainty; so
+ * they are averaged in blocks first, and the slope's interval is widened by how much the blocks' deviations still resemble those before them:
+ * by √((1 + r) / (1 − r)), r being their correlation. It is growth if
  * - the lower end of the 95 % interval of its slope is above 0: that it rises is no chance,
  * - at that slope a day adds more than `perDay`: that it rises matters, and
  * - what it has added within the half is more than `atLeast`: so that a run of minutes, whose smallest step is much when a day is
@@ -36,6 +37,15 @@ function blocksOf(points) {
     });
 }
 
+/** By how much an interval is too narrow that takes deviations from a line for independent. */
+function widening(points, { slope, offset }) {
+    const rests = points.map(([x, y]) => y - offset - slope * x);
+    const all = rests.reduce((sum, rest) => sum + rest ** 2, 0);
+    const neighbours = rests.slice(1).reduce((sum, rest, index) => sum + rest * rests[index], 0);
+    const correlation = all > 0 ? Math.min(0.95, Math.max(0, neighbours / all)) : 0;
+    return Math.sqrt((1 + correlation) / (1 - correlation));
+}
+
 /**
  * `points`: [[seconds, value]], in order. Gives {enough, grows, perDay, within, added, line}: growth a day and the half-width of its
  * 95 % interval, and what was added within the second half; `line`: its two ends, for a chart.
@@ -45,7 +55,9 @@ function growthOf(points, { perDay, atLeast }) {
     if (half.length < SAMPLES_MIN) {
         return { enough: false, grows: false, samples: half.length };
     }
-    const { slope, offset, within } = lineThrough(blocksOf(half));
+    const blocks = blocksOf(half);
+    const { slope, offset, within: narrow } = lineThrough(blocks);
+    const within = narrow * widening(blocks, { slope, offset });
     const [from, to] = [half[0][0], half.at(-1)[0]];
     const added = slope * (to - from);
     const grows = slope - within > 0 && slope * DAY_SECONDS > perDay && added > atLeast;

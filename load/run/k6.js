@@ -33,7 +33,7 @@ function isAtLeast([major, minor], [leastMajor, leastMinor]) {
 function versionOf(program, args, pattern) {
     let text;
     try {
-        text = execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 4000 }).split('\n')[0];
+        text = execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 3000 }).split('\n')[0];
     } catch {
         return undefined;
     }
@@ -122,7 +122,7 @@ function reasonOf(log) {
 }
 
 /**
- * Run a scenario. `onPoint(metric, {time, value, tags})` gets each sample of request_duration, errors and cache_hit as they come:
+ * Run a scenario. `onPoint(metric, {time, value, tags})` gets each sample of request_duration, errors and cache_hit, and each stale read, as they come:
  * a stream, for they are too many to be kept in a file. Gives {code, summary, cpuSeconds, signal}; `summary` is undefined if k6 wrote none.
  */
 async function runK6(k6, scenario, env, folder, onPoint, onStart = () => {}) {
@@ -138,8 +138,9 @@ async function runK6(k6, scenario, env, folder, onPoint, onStart = () => {}) {
     let log = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (log = `${log}${text}`.slice(-1e6)));
     readline.createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', (line) => {
-        const match = /"metric":"(request_duration|errors|cache_hit)"/.exec(line);
-        if (match !== null && line.includes('"type":"Point"')) {
+        const match = /"metric":"(request_duration|errors|cache_hit|stale_reads)"/.exec(line);
+        // There are many reads that are not stale, and their number is in the summary.
+        if (match !== null && line.includes('"type":"Point"') && !(match[1] === 'stale_reads' && line.includes('"value":0,'))) {
             const { data } = JSON.parse(line);
             onPoint(match[1], { time: Date.parse(data.time), value: data.value, tags: data.tags });
         }

@@ -62,7 +62,7 @@ const HITS = ['hit_l1', 'hit_l2', 'unverified'];
 
 /** How often answers were looked for in the cache, and were there, of all servers. */
 function lookupsOf(servers) {
-    const of = (result) => servers.reduce((sum, samples) => sum + sumOf(samples, 'openrisk_cache_requests_total', { cache: 'responses', ...result }), 0);
+    const of = (result) => servers.reduce((sum, samples) => sum + (sumOf(samples, 'openrisk_cache_requests_total', { cache: 'responses', ...result }) || 0), 0);
     return { lookups: of({}), hits: HITS.reduce((sum, result) => sum + of({ result }), 0) };
 }
 

@@ -45,10 +45,13 @@ class Recorder {
         this.endpoints = new Map();
         this.errors = new Samples();
         this.hits = new Samples();
+        this.stale = {};
     }
 
     take(metric, { time, value, tags }) {
-        if (metric === 'errors') {
+        if (metric === 'stale_reads') {
+            this.stale[tags.endpoint] = (this.stale[tags.endpoint] || 0) + value;
+        } else if (metric === 'errors') {
             this.errors.add(time, value);
         } else if (metric === 'cache_hit') {
             this.hits.add(time, value);
@@ -63,8 +66,12 @@ class Recorder {
 
     /** From the first measured request to the last. */
     get span() {
-        const { times } = this.all;
-        return times.reduce(([from, to], time) => [Math.min(from, time), Math.max(to, time)], [Infinity, -Infinity]);
+        let [from, to] = [Infinity, -Infinity];
+        for (const time of this.all.times) {
+            from = Math.min(from, time);
+            to = Math.max(to, time);
+        }
+        return [from, to];
     }
 
     /** For charts: [{second, rate, p50, p95, errors, hit_rate}]. */

@@ -14,7 +14,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th, td 
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 600; }
 figure { margin: .8rem 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; }
 .grid { stroke: var(--line); } .limit { stroke: var(--bad); stroke-dasharray: 5 4; } .tick, .value { font-size: 11px; fill: var(--soft); } .value { font-size: 9px; }
-.line { fill: none; stroke-width: 1.6; } .dashed { stroke-dasharray: 6 4; } .line0 { stroke: var(--a); } .line1 { stroke: var(--b); } .line2 { stroke: var(--c); }
+.line { fill: none; stroke-width: 1.6; stroke-linecap: round; } .dashed { stroke-dasharray: 6 4; } .line0 { stroke: var(--a); } .line1 { stroke: var(--b); } .line2 { stroke: var(--c); }
 .bar0 { fill: var(--a); } .bar1 { fill: var(--b); } .bar2 { fill: var(--c); }
 .key { font-weight: 400; color: var(--soft); margin-left: .8rem; } .key::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .3em; background: currentColor; }
 .key0::before { background: var(--a); } .key1::before { background: var(--b); } .key2::before { background: var(--c); }

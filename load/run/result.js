@@ -66,6 +66,15 @@ function hitRateOf({ metrics }, scrapes, why) {
     return { ...result, counted, points, verdict };
 }
 
+/** Versions that were looked at, and those below what the same user knew, by where they were shown; null if none are looked at. */
+function staleOf({ metrics }, recorder) {
+    if (metrics.stale_reads === undefined) {
+        return null;
+    }
+    const { passes, fails } = metrics.stale_reads.values;
+    return { stale: passes, looked_at: passes + fails, by_endpoint: recorder.stale };
+}
+
 /** {scenario, …} from what k6 says, what was recorded and what the servers count. `facts`: what is only told. */
 function resultOf({ run, recorder, scrapes, why, facts }) {
     const { summary } = run;
@@ -99,7 +108,7 @@ function resultOf({ run, recorder, scrapes, why, facts }) {
         all,
         endpoints: endpointsOf(summary),
         errors: summary.metrics.errors ? summary.metrics.errors.values.rate : null,
-        stale_reads: summary.metrics.stale_reads ? { stale: summary.metrics.stale_reads.values.passes, looked_at: summary.metrics.stale_reads.values.passes + summary.metrics.stale_reads.values.fails } : null,
+        stale_reads: staleOf(summary, recorder),
         dropped_iterations: summary.metrics.dropped_iterations ? summary.metrics.dropped_iterations.values.count : 0,
         hit_rate: hitRate,
         generator: { processors_busy: busy, share_of_machine: busy === null ? null : busy / processors },
@@ -173,7 +182,7 @@ function textOf(result) {
         table(latencyRows(result)),
         '',
         hitRateLine(result.hit_rate),
-        `errors ${percent(result.errors, 3)}${stale === null ? '' : `, stale reads ${stale.stale} of ${stale.looked_at}`}, dropped iterations ${result.dropped_iterations}`,
+        `errors ${percent(result.errors, 3)}${stale === null ? '' : `, stale reads ${stale.stale} of ${stale.looked_at}${Object.entries(stale.by_endpoint).map(([name, count]) => `, ${name} ${count}`).join('')}`}, dropped iterations ${result.dropped_iterations}`,
         `k6 used ${result.generator.processors_busy === null ? '–' : result.generator.processors_busy.toFixed(2)} of ${result.machine.processors} processors`,
         ...growth.map(growthLine),
         '',

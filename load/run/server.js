@@ -18,14 +18,18 @@ const STOP_LIMIT_MS = 15000;
 const SETTINGS = /^(APP_ENV|(CACHE|DB|HTTP|LOG|LOGIN)_\w+|REDIS_\w+|OPENRISK_CLOCK_OFFSET)$/;
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS'];
 
+/** Is there something to start, or to build it from? What is said here is said before anything else is done. */
+function checkProgram() {
+    const given = process.env.OPENRISK_BINARY;
+    if (given && !fs.existsSync(given)) {
+        throw new Problem(`OPENRISK_BINARY is ${given}, and there is no such file`);
+    }
+}
+
 /** The program: OPENRISK_BINARY, or a release build that is made here. */
 function program() {
-    const given = process.env.OPENRISK_BINARY;
-    if (given) {
-        if (!fs.existsSync(given)) {
-            throw new Problem(`OPENRISK_BINARY is ${given}, and there is no such file`);
-        }
-        return path.resolve(given);
+    if (process.env.OPENRISK_BINARY) {
+        return path.resolve(process.env.OPENRISK_BINARY);
     }
     const { status } = spawnSync(path.join(ROOT, 'script/build'), ['--release'], { stdio: ['ignore', 2, 2] });
     if (status !== 0) {
@@ -121,4 +125,4 @@ async function startOwnServer() {
     return server;
 }
 
-module.exports = { ROOT, startOwnServer };
+module.exports = { ROOT, checkProgram, startOwnServer };

@@ -6,7 +6,7 @@ const { sumOf } = require('./metrics');
 const { Problem } = require('./problem');
 
 const SAMPLES_WANTED = 1440;
-const INTERVAL_MIN_MS = 200;
+const INTERVAL_MIN_MS = 100;
 const INTERVAL_MAX_MS = 60000;
 
 /** Looks that may fail, of all, before the series is not worth judging. */
@@ -84,7 +84,7 @@ class Watch {
             if (!one.enough) {
                 failures.push(`${one.name}: only ${one.samples} samples in the second half; soak for longer`);
             } else if (one.grows) {
-                failures.push(`${one.name} of ${one.server} grows by ${one.per_day.toFixed(1)} ± ${one.within.toFixed(1)} ${one.unit} a day`);
+                failures.push(`${one.name} of ${one.server} grows by ${one.per_day.toFixed(1)} ± ${one.within.toFixed(1)}${one.unit && ` ${one.unit}`} a day`);
             }
         }
         return { growth, failures };

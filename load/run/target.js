@@ -10,7 +10,7 @@ const https = require('node:https');
 const { Problem } = require('./problem');
 
 /** All questions of checkTarget() together. */
-const LIMIT_MS = 3500;
+const LIMIT_MS = 3000;
 
 const CAUSES = {
     ECONNREFUSED: 'nothing listens there; is the server running?',
