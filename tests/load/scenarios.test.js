@@ -98,7 +98,7 @@ test('the scenarios', { skip: without }, async (t) => {
         const expires = new Date(Date.now() + 3600e3).toISOString();
         const { json } = await admin.expect(201, 'POST', '/tokens', { name: 'load', scope: 'read', expires_at: expires });
         const env = { OPENRISK_TOKEN: json.token, OPENRISK_EMAIL: '', OPENRISK_PASSWORD: '' };
-        const read = await run(t2, ['baseline'], { target: server, env: { ...env, DURATION_SCALE: '0.003' } });
+        const read = await run(t2, ['baseline'], { target: server, env: { ...env, DURATION_SCALE: '0.008' } });
         assert.strictEqual(read.code, 0, read.stdout);
         assert.ok(![read.stdout, read.report, JSON.stringify(read.result)].some((text) => text.includes(json.token)), 'the token is told');
         const wrote = await run(t2, ['mixed'], { target: server, env });
@@ -131,7 +131,7 @@ test('the scenarios', { skip: without }, async (t) => {
 test('without a URL it starts a server of its own, and nothing of it stays', { skip: without }, async (t) => {
     const folder = folderOf(t);
     fs.mkdirSync(path.join(folder, 'tmp'));
-    const env = { DURATION_SCALE: '0.003', OPENRISK_LOAD_LATENCY_FACTOR: '50', OPENRISK_BINARY: plainProgram(), TMPDIR: path.join(folder, 'tmp') };
+    const env = { DURATION_SCALE: '0.008', OPENRISK_LOAD_LATENCY_FACTOR: '50', OPENRISK_BINARY: plainProgram(), TMPDIR: path.join(folder, 'tmp') };
     const { code, stdout, stderr } = await load(['baseline'], { env, cwd: folder });
     assert.strictEqual(code, 0, `${stdout}${stderr}`);
     assert.deepStrictEqual(fs.readdirSync(path.join(folder, 'tmp')), []);
