@@ -79,10 +79,10 @@ function checkNumbers(env) {
 
 /** What k6 gets to know, besides who signs in. */
 function settingsOf({ scenario, minutes }, env) {
-    const scale = minutes === undefined ? env.DURATION_SCALE : String((minutes * 60) / SOAK_SECONDS);
     if (minutes !== undefined && !(Number(minutes) > 0)) {
         throw new Problem(`--minutes must be a number above 0, not '${minutes}'`);
     }
+    const scale = minutes === undefined ? env.DURATION_SCALE : ((minutes * 60) / SOAK_SECONDS).toFixed(9).replace(/0+$/, '');
     const seconds = scenario === 'soak' ? SOAK_SECONDS * Number(scale || 1) : undefined;
     return { seconds, env: { DURATION_SCALE: scale || '1' } };
 }

@@ -13,9 +13,14 @@ const { cli, ROOT, startServer } = require('./http/lib');
 const { operationsOf } = require('./http/register');
 
 /** Pages for users and operators: what they name must be there. */
-const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/metrics.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md', 'docs/performance.md', 'docs/staging-checklist.md'];
+const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/metrics.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md', 'docs/performance.md', 'docs/load-testing.md', 'docs/staging-checklist.md'];
 /** For which no setting of the program stands. */
-const OTHER_NAMES = ['OPENRISK_EMAIL', 'OPENRISK_PASSWORD', 'OPENRISK_TOKEN', 'OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET'];
+const OTHER_NAMES = [
+    'OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET',
+    // Of script/load and script/verify.
+    'OPENRISK_URL', 'OPENRISK_EMAIL', 'OPENRISK_PASSWORD', 'OPENRISK_TOKEN', 'OPENRISK_OPS_URL', 'OPENRISK_LOAD_RATE', 'OPENRISK_LOAD_LATENCY_FACTOR',
+    'CACHE_', 'DB_', 'HTTP_', 'REDIS_',
+];
 
 const pages = execFileSync(
     'git',

@@ -142,7 +142,8 @@ function remarksOf(result) {
         remarks.push(`The limits for latency were relaxed by OPENRISK_LOAD_LATENCY_FACTOR=${settings.latency_factor}: this says nothing about the promised times.`);
     }
     if (settings.duration_scale !== 1) {
-        remarks.push(`DURATION_SCALE=${settings.duration_scale}: shorter than the scenario is meant to be.`);
+        const how = settings.duration_scale < 1 ? 'shorter' : 'longer';
+        remarks.push(`DURATION_SCALE=${settings.duration_scale}: ${how} than the scenario is meant to be.`);
     }
     if (hitRate.verdict === 'not compared') {
         remarks.push(`THE HIT RATE WAS NOT COMPARED with what the servers count: ${hitRate.why}`);
