@@ -17,6 +17,7 @@ const CAUSES = {
     ECONNRESET: 'the connection was closed; is it an address of OpenRisk?',
     ENOTFOUND: 'there is no host of this name',
     EAI_AGAIN: 'the name of the host cannot be looked up',
+    EAI_FAIL: 'the name of the host cannot be looked up',
     EHOSTUNREACH: 'there is no way to this host',
     ENETUNREACH: 'there is no way to this network',
     ETIMEDOUT: 'no answer in time',
