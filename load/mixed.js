@@ -8,7 +8,7 @@
  */
 import exec from 'k6/execution';
 import { sleep } from 'k6';
-import { READS, ask, lasting, optionsOf, pathOf, prepare, seeVersion, signOut, summaryOf, write } from './lib/openrisk.js';
+import { READS, ask, handOn, lasting, optionsOf, pathOf, prepare, seeVersion, signOut, summaryOf, write, wroteVersion } from './lib/openrisk.js';
 
 const RISKS = 10;
 const WRITE_EVERY = 20;
@@ -31,7 +31,7 @@ export function setupFor(seconds) {
         data.risks.push(write(data, 201, 'POST', '/risks', body).id);
     }
     data.words = [data.marker];
-    return data;
+    return handOn(data);
 }
 
 /** What an endpoint shows of versions: [{id, version}]. All of our risks have the word that is searched for. */
@@ -57,7 +57,7 @@ export function mixedRequest(data, n) {
         const body = { description: `Written by a load test: ${n} of user ${exec.vu.idInTest}.` };
         const written = write(data, 200, 'PATCH', path, body, 'write');
         if (written !== null) {
-            seeVersion('write', written.id, written.version);
+            wroteVersion('write', written.id, written.version);
         }
         return;
     }

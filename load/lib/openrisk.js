@@ -33,6 +33,9 @@ const RISKS_MAX = 50;
 
 export const NODES = number('OPENRISK_NODES', 1);
 
+/** One node knows of each write at once; another one after this time. */
+const LAG_MS = NODES > 1 ? 1000 : 0;
+
 /** The five answers that every screen begins with. */
 export const CACHED = {
     stats: '/stats',
@@ -153,6 +156,12 @@ export function prepare(seconds) {
     return data;
 }
 
+/** For who comes after: they see at least what was written so far. */
+export function handOn(data) {
+    data.consistencyToken = consistencyToken;
+    return data;
+}
+
 export function signOut(data) {
     if (data.isSession) {
         write(data, 204, 'POST', '/auth/logout');
@@ -180,19 +189,22 @@ export function pathOf(data, endpoint) {
 
 function headersOf(data) {
     const headers = { Authorization: `Bearer ${data.token}`, 'Accept-Encoding': 'gzip' };
-    if (consistencyToken !== undefined) {
-        headers['Consistency-Token'] = consistencyToken;
+    const token = consistencyToken || data.consistencyToken;
+    if (token) {
+        headers['Consistency-Token'] = token;
     }
     return headers;
 }
 
 // What this user knows; each has variables of its own.
 let consistencyToken;
+let askedAt; // when the last request began
 const versions = {};
 
 /** A GET, measured. `endpoint` is a label, and the same for all paths of a kind; undefined: it is no part of what is measured. */
 export function ask(data, endpoint, path, { withBody = false } = {}) {
     const responseType = withBody ? 'text' : 'none';
+    askedAt = Date.now();
     const response = http.get(`${API}${path}`, { headers: headersOf(data), responseType, tags: { name: endpoint || 'other' } });
     errors.add(response.status !== 200, { endpoint: endpoint || 'other' });
     const way = response.headers['X-Cache'];
@@ -213,17 +225,34 @@ export function versionOf(response) {
     return match === null ? undefined : Number(match[1]);
 }
 
-/** This user is shown a version, or told that a write has made it: never less than before. 0: the thing is not there, but must be. */
+/**
+ * This user is shown a version: never less than one they were shown, or that a write of theirs was acknowledged with, before. 0: the
+ * thing is not there, but must be. With several nodes another one may lag behind what others wrote, by a second at most; so
+ * there a version counts from a second after it was shown. For what this user wrote there is the Consistency-Token.
+ */
 export function seeVersion(endpoint, id, version) {
-    const known = versions[id] || 1;
-    staleReads.add(version < known, { endpoint });
-    versions[id] = Math.max(known, version);
+    const known = versions[id] || (versions[id] = { least: 1, shown: [] });
+    while (known.shown.length > 0 && known.shown[0].until <= askedAt) {
+        known.least = Math.max(known.least, known.shown.shift().version);
+    }
+    staleReads.add(version < known.least, { endpoint });
+    const newest = known.shown.length > 0 ? known.shown[known.shown.length - 1].version : known.least;
+    if (version > newest) {
+        known.shown.push({ version, until: Date.now() + LAG_MS });
+    }
+}
+
+/** A write of this user was acknowledged with a version: that counts at once, everywhere. */
+export function wroteVersion(endpoint, id, version) {
+    seeVersion(endpoint, id, version);
+    versions[id].least = Math.max(versions[id].least, version);
 }
 
 /** Another method than GET: the JSON of its answer, or null; what is not `status` is an error. `endpoint`: if it is measured. */
 export function write(data, status, method, path, body, endpoint) {
     const headers = Object.assign(headersOf(data), { 'Content-Type': 'application/json' });
     const params = { headers, responseType: 'text', tags: { name: endpoint || 'other' } };
+    askedAt = Date.now();
     const response = http.request(method, `${API}${path}`, body === undefined ? null : JSON.stringify(body), params);
     errors.add(response.status !== status, { endpoint: endpoint || 'other' });
     if (endpoint !== undefined && response.status !== 0) {

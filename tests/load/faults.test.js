@@ -89,6 +89,34 @@ test('what does not hold', { skip: without }, async (t) => {
                     assert.deepStrictEqual(Object.keys(found).sort(), Object.keys(kinds).sort());
                     assert.strictEqual(Object.values(found).reduce((sum, count) => sum + count), stale);
                 }],
+                ['a node that lags by less than a second is older for one node, and allowed for several', async (t2) => {
+                    const LAG = 400;
+                    const writtenAt = new Map(); // by Consistency-Token
+                    const kept = new Map();
+                    const lagging = (request, answer) => {
+                        const given = answer.headers['consistency-token'];
+                        if (given !== undefined) {
+                            writtenAt.set(given, Date.now());
+                        }
+                        if (request.method !== 'GET' || !/risks/.test(request.url) || answer.status !== 200) {
+                            return answer;
+                        }
+                        // Who has written lately sees it; to the others every second answer is up to LAG old.
+                        const brought = writtenAt.get(request.headers['consistency-token']);
+                        const before = kept.get(request.url);
+                        if (before === undefined || Date.now() - before.at > LAG) {
+                            kept.set(request.url, { at: Date.now(), answer });
+                            return answer;
+                        }
+                        const mayLag = brought === undefined || Date.now() - brought > 2 * LAG;
+                        return mayLag && nth('lagging') % 2 === 0 ? before.answer : answer;
+                    };
+                    const proxy = await startTamperer(t2, written.url, lagging);
+                    const env = { OPENRISK_OPS_URL: '', DURATION_SCALE: '0.015' };
+                    assertFailed(await run(t2, ['mixed'], { target: written, url: proxy, env }), /^stale_reads rate==0: was /);
+                    const several = await run(t2, ['mixed'], { target: written, url: proxy, env: { ...env, OPENRISK_NODES: '2' } });
+                    assert.strictEqual(several.code, 0, several.stdout);
+                }],
                 ['a list that lacks what was made before is older, too', async (t2) => {
                     const proxy = await startTamperer(t2, written.url, (request, answer) => {
                         if (!/\/risks\?q=loadtest/.test(request.url) || nth('lists') % 4 !== 0) {
