@@ -145,6 +145,9 @@ function remarksOf(result) {
         const how = settings.duration_scale < 1 ? 'shorter' : 'longer';
         remarks.push(`DURATION_SCALE=${settings.duration_scale}: ${how} than the scenario is meant to be.`);
     }
+    if (settings.nodes > 1) {
+        remarks.push(`OPENRISK_NODES=${settings.nodes}: each may load a cold key once, and what others wrote counts from a second after it was shown.`);
+    }
     if (hitRate.verdict === 'not compared') {
         remarks.push(`THE HIT RATE WAS NOT COMPARED with what the servers count: ${hitRate.why}`);
     }

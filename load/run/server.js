@@ -38,6 +38,12 @@ function program() {
     return path.join(ROOT, 'build-release/openrisk');
 }
 
+/** What to put before a command so that it ends when we do, also if we are killed; nothing where there is no such thing. */
+function endingWithUs() {
+    const command = ['setpriv', '--pdeathsig', 'TERM'];
+    return spawnSync(command[0], [...command.slice(1), 'true'], { stdio: 'ignore' }).status === 0 ? command : [];
+}
+
 class OwnServer {
     constructor() {
         this.file = program();
@@ -69,9 +75,10 @@ class OwnServer {
         } catch (error) {
             throw new Problem(`openrisk import: ${String(error.stderr || error.message).trim().split('\n')[0]}`);
         }
-        // In a process group of its own, so that Ctrl-C does not end it before k6 has cleaned up.
+        // In a process group of its own, so that Ctrl-C does not end it before k6 has cleaned up; and not without us.
         const log = fs.openSync(this.log, 'a');
-        this.child = spawn(this.file, ['serve'], { env: this.env, cwd: this.folder, stdio: ['ignore', 'pipe', log], detached: true });
+        const [file, ...args] = [...endingWithUs(), this.file, 'serve'];
+        this.child = spawn(file, args, { env: this.env, cwd: this.folder, stdio: ['ignore', 'pipe', log], detached: true });
         fs.closeSync(log);
         this.exited = new Promise((resolve) => this.child.on('close', resolve));
         let stdout = '';

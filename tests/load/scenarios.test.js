@@ -8,6 +8,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { ADMIN, ROOT, waitFor } = require('../http/lib');
+const { childrenOf, isAlive } = require('../tools/process');
 const { filledServer, folderOf, load, plainProgram, run, whyNoK6 } = require('./loading');
 
 const READ_ONLY = ['baseline', 'stress', 'spike', 'slo'];
@@ -126,6 +127,16 @@ test('the scenarios', { skip: without }, async (t) => {
         assert.deepStrictEqual(await made(), []);
         assert.deepStrictEqual(await tokens(), []);
     });
+});
+
+test('killed, it takes k6 and its server with it', { skip: without }, async (t) => {
+    const folder = folderOf(t);
+    const env = { ...process.env, OPENRISK_BINARY: plainProgram(), TMPDIR: folder };
+    const child = spawn(path.join(ROOT, 'script/load'), ['spike', '--output', path.join(folder, 'result')], { env, stdio: 'ignore' });
+    t.after(() => child.kill('SIGKILL'));
+    const children = await waitFor(() => childrenOf(child.pid).length >= 2 && childrenOf(child.pid), 'k6 and the server', 20000);
+    child.kill('SIGKILL');
+    await waitFor(() => !children.some(isAlive), 'both to end', 20000);
 });
 
 test('without a URL it starts a server of its own, and nothing of it stays', { skip: without }, async (t) => {
