@@ -1,7 +1,9 @@
 /**
  * Two results side by side, with a verdict. Each run is cut into ten parts of equal time, and a part is compared with the part of the other run in which
  * the load was the same. Latency is better or worse if
- * - the ten ratios agree: the 95 % interval of their mean (of logarithms) does not hold 1, and
+ * - there are requests enough in each part to know the figure at all (REQUESTS_MIN),
+ * - the ten ratios agree: the 99 % interval of their mean (of logarithms) does not hold 1; there are some two dozen of these figures, so with
+ *   95 % one of them would differ by chance, and
  * - the difference matters: more than TOLERANCE, and more than LEAST_MS.
  * All else is the noise of two runs of the same. The ten parts do not know how much a machine differs from one day to the
  * next; that is what the tolerance is for.
@@ -16,7 +18,8 @@ const { Problem } = require('./problem');
 const { ms, percent, table } = require('./result');
 
 const TOLERANCE = 0.1;
-const LEAST_MS = 0.5;
+const LEAST_MS = { mean: 0.5, p95: 1, p99: 2 };
+const REQUESTS_MIN = { mean: 5, p95: 20, p99: 100 };
 const RATE_TOLERANCE = 0.05;
 const HIT_POINTS = 1;
 const ERROR_POINTS = 0.1;
@@ -36,12 +39,15 @@ function readResult(name) {
     return result;
 }
 
-/** better, worse or same of a figure for which less is better; `ratio`: b to a, with its interval. */
+/** better, worse, same or too few (to be judged) of a figure for which less is better. */
 function judgeLatency(a, b, aSlices, bSlices, figure) {
+    if ([...aSlices, ...bSlices].some(({ requests }) => requests < REQUESTS_MIN[figure])) {
+        return 'too few';
+    }
     const logs = aSlices.map((one, index) => [one[figure], bSlices[index][figure]]).filter(([x, y]) => x > 0 && y > 0).map(([x, y]) => Math.log(y / x));
     const { mean, within } = logs.length > 1 ? meanWithin(logs) : { mean: 0, within: Infinity };
     const isSure = Math.abs(mean) > within;
-    const matters = Math.abs(b / a - 1) > TOLERANCE && Math.abs(b - a) > LEAST_MS && Math.sign(b - a) === Math.sign(mean);
+    const matters = Math.abs(b / a - 1) > TOLERANCE && Math.abs(b - a) > LEAST_MS[figure] && Math.sign(b - a) === Math.sign(mean);
     return isSure && matters ? (b > a ? 'worse' : 'better') : 'same';
 }
 
@@ -116,8 +122,10 @@ function notesOf(a, b) {
         .map(([name, x, y]) => `${name}: ${x} | ${y}`);
 }
 
+const TOLD = { same: '', 'too few': '(too few)', better: 'BETTER', worse: 'WORSE' };
+
 function compareText({ rows, verdict, notes }) {
-    const lines = table([[' ', 'A', 'B', 'change', ''], ...rows.map((row) => [row.name, row.a, row.b, row.change, row.verdict === 'same' ? '' : row.verdict.toUpperCase()])]);
+    const lines = table([[' ', 'A', 'B', 'change', ''], ...rows.map((row) => [row.name, row.a, row.b, row.change, TOLD[row.verdict]])]);
     const what = { worse: 'B is worse than A', better: 'B is better than A', same: 'B is the same as A, as far as can be told' };
     return `${lines}\n\n${notes.map((note) => `differs, ${note}\n`).join('')}${what[verdict]}\n`;
 }

@@ -23,14 +23,17 @@ function t95(freedom) {
     return T95.filter(([least]) => least <= freedom).at(-1)[1];
 }
 
-/** The mean of values and the half-width of its 95 % interval. */
+/** The same for 99 % and the nine degrees of freedom of ten values, or fewer. */
+const T99 = [63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25];
+
+/** The mean of at most ten values and the half-width of its 99 % interval. */
 function meanWithin(values) {
     const mean = meanOf(values);
     if (values.length < 2) {
         return { mean, within: Infinity };
     }
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
-    return { mean, within: t95(values.length - 1) * Math.sqrt(variance / values.length) };
+    return { mean, within: T99[values.length - 2] * Math.sqrt(variance / values.length) };
 }
 
 /** The line through [[x, y]] by least squares: {slope, offset, within}: the slope's 95 % interval is slope ± within. */

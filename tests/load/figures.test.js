@@ -50,7 +50,7 @@ test('quantiles and means', () => {
     assert.strictEqual(t95(11), 2.228);
     assert.strictEqual(t95(1e6), 1.98);
     const { mean, within } = meanWithin([1, 2, 3]);
-    assert.ok(mean === 2 && Math.abs(within - 4.303 / Math.sqrt(3)) < 1e-9);
+    assert.ok(mean === 2 && Math.abs(within - 9.925 / Math.sqrt(3)) < 1e-9);
 });
 
 test('what grows is found: by steps, in a line, or hidden in noise', () => {
@@ -135,6 +135,10 @@ test('two results of the same are the same, and what is more than noise is told'
     assert.strictEqual(verdictOf({}, { errors: 0.01 }), 'worse');
     assert.strictEqual(verdictOf({}, { stale: 1 }), 'worse');
     assert.strictEqual(verdictOf({}, { mean: 5, hits: 0.8 }), 'worse', 'what is better makes up for nothing');
+    const short = resultWith({ mean: 20, seed: 2 });
+    Object.values(short.slices).flat().forEach((slice) => (slice.requests = 50));
+    const byName = Object.fromEntries(compare(resultWith({}), short).rows.map(({ name, verdict }) => [name, verdict]));
+    assert.deepStrictEqual([byName['risks mean, ms'], byName['risks p95, ms'], byName['risks p99, ms']], ['worse', 'worse', 'too few'], 'p99 of fifty is one of them');
     assert.throws(() => verdictOf({}, { scenario: 'spike' }), /one is of baseline, the other of spike/);
 });
 
