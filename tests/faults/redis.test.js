@@ -59,7 +59,10 @@ async function assertBack(server) {
     const client = server.client();
     const { status, json } = await client.get('/health');
     client.close();
-    assert.deepStrictEqual([status, json.status, json.checks.redis.status, json.checks.redis.breaker], [200, 'UP', 'UP', 'closed']);
+    const { redis, pool } = json.checks;
+    assert.deepStrictEqual([status, redis.status, redis.breaker], [200, 'UP', 'closed']);
+    // Under load all connections may be in use at this moment: that is the pool's, and it says so.
+    assert.strictEqual(json.status, pool.status, JSON.stringify(json));
     assert.strictEqual((await server.ops.get('/readyz')).body, 'ready\n');
 }
 
