@@ -18,7 +18,7 @@
 #include "api/internal.h"
 #include "api/problem.h"
 #include "api/reading.h"
-#include "api/record.h"
+#include "api/request_log.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/audit_service.h"
@@ -357,7 +357,10 @@ static void done(void *context, struct http_request *request)
     struct passage *passage = http_data(request);
     if (!passage)
         return;
-    record_ended(passage);
+    int status = http_replied_status(request);
+    int64_t now_us = clock_monotonic_us(), took_us = now_us - http_received_us(request);
+    count_ended(passage, status, took_us);
+    request_log(passage, status, took_us, now_us);
     buf_release(&passage->out);
     answer_unref(passage->answer);
     session_unref(passage->session);

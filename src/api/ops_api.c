@@ -3,8 +3,6 @@
  *
  * Answered on the event loop, as GET /pool is, since it is asked when nothing else is answered.
  */
-#include <stdio.h>
-
 #include "api/handlers.h"
 #include "api/hour.h"
 #include "api/internal.h"
@@ -78,11 +76,10 @@ static void put_routes(struct json_writer *out, const struct series *series)
         if (!is_used(series, route))
             continue;
         const struct route *found = route < route_count ? &routes[route] : NULL;
-        char path[80];
-        snprintf(path, sizeof path, "%s%s", route_base(found), found ? found->pattern : "none");
+        char label[ROUTE_LABEL_SIZE];
         json_open_object(out, NULL);
-        json_put_string(out, "route", path);
-        json_put_string(out, "method", found ? http_method_names[found->method] : "none");
+        json_put_string(out, "route", route_label(found, label));
+        json_put_string(out, "method", route_method(found));
         put_requests(out, series, route);
         json_close_object(out);
     }

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/count.h"
@@ -10,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { REFUSALS_PER_SECOND = 20, ITEMS_MAX = 16, LABEL_BYTES = 128 };
+enum { REFUSALS_PER_SECOND = 20, ITEMS_MAX = 16 };
 
 /* What an event loop remembers. Nobody else's, so it is counted without atomics. */
 struct loop {
@@ -102,13 +101,6 @@ bool request_log_is_traceparent(const char *text)
            strspn(text + PARENT, "0") < PARENT_DIGITS;
 }
 
-/** The pattern with what stands before it: never the path, which has no end of values. */
-static const char *label(const struct route *route, char *buffer)
-{
-    snprintf(buffer, LABEL_BYTES, "%s%s", route_base(route), route ? route->pattern : "none");
-    return buffer;
-}
-
 /** That something is not there is an answer like others where it is kept. */
 static enum status result_of(const struct passage *passage, int http_status)
 {
@@ -121,11 +113,11 @@ static void write_line(const struct passage *passage, enum log_level level, int 
     struct http_request *request = passage->request;
     const char *id = http_added_header(request, "X-Request-Id"); /* shared answers have none */
     const char *trace = http_header(request, "traceparent");
-    char route[LABEL_BYTES];
+    char route[ROUTE_LABEL_SIZE];
     struct log_item items[ITEMS_MAX] = {
         LOG_TEXT("id", id ? id : "-"),
         LOG_TEXT("method", http_method_names[http_method(request)]),
-        LOG_TEXT("route", label(passage->match.route, route)),
+        LOG_TEXT("route", route_label(passage->match.route, route)),
         LOG_INT("status", status),
         LOG_INT("us", took_us),
         LOG_TEXT("cache", count_result_name(passage->way)),

@@ -124,8 +124,13 @@ extern const size_t route_count;
 extern const struct schema schemas[];
 extern const size_t schema_count;
 
-/** What the pattern is below: the base path, but for the front page. NULL allowed. */
-const char *route_base(const struct route *route);
+enum { ROUTE_LABEL_SIZE = 128 };
+/**
+ * The pattern with what stands before it, as clients see it: "/api/v1/risks/{id}". Never the path,
+ * which has no end of values. "none" for NULL. Returns `buffer`, which holds ROUTE_LABEL_SIZE.
+ */
+const char *route_label(const struct route *route, char *buffer);
+const char *route_method(const struct route *route); /* "GET"; "none" for NULL */
 
 /** Where a path leads: the row for its method, or which methods there are. */
 struct route_match {

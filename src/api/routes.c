@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "api/handlers.h"
@@ -322,9 +323,18 @@ static bool fits(const char *pattern, const char *path, const char *args[ROUTE_A
     return !*pattern && !*path;
 }
 
-const char *route_base(const struct route *route)
+const char *route_label(const struct route *route, char *buffer)
 {
-    return !route || strcmp(route->pattern, "/") == 0 ? "" : API_BASE_PATH;
+    /* Only the front page lies outside the base path. */
+    bool is_below = route && strcmp(route->pattern, "/") != 0;
+    snprintf(buffer, ROUTE_LABEL_SIZE, "%s%s", is_below ? API_BASE_PATH : "",
+             route ? route->pattern : "none");
+    return buffer;
+}
+
+const char *route_method(const struct route *route)
+{
+    return route ? http_method_names[route->method] : "none";
 }
 
 struct route_match route_find(enum http_method method, const char *path, struct arena *arena)

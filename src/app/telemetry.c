@@ -32,15 +32,14 @@ static struct metric_values values_of(const char *const *names)
     return (struct metric_values){.items = names, .count = count};
 }
 
-/** The path as clients see it; only the front page lies outside the base path. */
 static struct metric_values make_routes(struct telemetry *telemetry)
 {
+    char label[ROUTE_LABEL_SIZE];
     telemetry->routes = mem_zalloc(route_count + 1, sizeof *telemetry->routes);
-    for (size_t i = 0; i < route_count; i++)
-        telemetry->routes[i] =
-            mem_format("%s%s,%s", strcmp(routes[i].pattern, "/") == 0 ? "" : API_BASE_PATH,
-                       routes[i].pattern, http_method_names[routes[i].method]);
-    telemetry->routes[route_count] = mem_strdup("none,none");
+    for (size_t i = 0; i <= route_count; i++) {
+        const struct route *route = i < route_count ? &routes[i] : NULL;
+        telemetry->routes[i] = mem_format("%s,%s", route_label(route, label), route_method(route));
+    }
     return (struct metric_values){(const char *const *)telemetry->routes, route_count + 1};
 }
 

@@ -50,10 +50,7 @@ struct cache *cache_new(const struct cache_settings *settings, struct generation
     size_t shard_bytes = settings->max_bytes / cache->shard_count;
     if (cache->settings.entry_max_bytes > shard_bytes / ENTRIES_PER_SHARD_MIN)
         cache->settings.entry_max_bytes = shard_bytes / ENTRIES_PER_SHARD_MIN;
-    cache->shards = aligned_alloc(64, cache->shard_count * sizeof *cache->shards);
-    if (!cache->shards)
-        abort();
-    memset(cache->shards, 0, cache->shard_count * sizeof *cache->shards);
+    cache->shards = mem_aligned(64, cache->shard_count * sizeof *cache->shards);
     for (unsigned i = 0; i < cache->shard_count; i++) {
         pthread_mutex_init(&cache->shards[i].lock, NULL);
         cache->shards[i].memory = memory_new(shard_bytes, k);

@@ -17,7 +17,7 @@ const { observe } = require('./compare/observe');
 const report = require('./compare/report');
 const { randomOf, writeKev } = require('./generate-kev');
 const { CONNECTIONS, PACE, closedLoad, fullLoad, pathsFile, scriptFor, shareProcessors, steadyLoad } = require('./load');
-const { addJson, importFile, inRounds, options, runAll } = require('./measure');
+const { addJson, importFile, inRounds, options, runAll, runMain } = require('./measure');
 const { faultOf, machineOf, writeSection } = require('./performance/page');
 const { startPostgres } = require('./postgres');
 const { startRedis } = require('./redis');
@@ -150,11 +150,4 @@ async function main() {
     process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 }
 
-// Whoever ends us ends what we have started: their `exit` handlers do it.
-for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => process.exit(1));
-}
-main().catch((error) => {
-    console.error(error);
-    process.exitCode = 1;
-});
+runMain(main);

@@ -18,7 +18,7 @@ const path = require('node:path');
 const { cli, temporaryFolder } = require('../http/lib');
 const { writeKev } = require('./generate-kev');
 const { shareProcessors } = require('./load');
-const { addJson, importFile, options, runAll } = require('./measure');
+const { addJson, importFile, options, runAll, runMain } = require('./measure');
 const { startPostgres } = require('./postgres');
 const { startRedis } = require('./redis');
 const { startNode, stopNode } = require('./levels/nodes');
@@ -74,11 +74,4 @@ async function main() {
     process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 }
 
-// Whoever ends us ends what we have started: their `exit` handlers do it.
-for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => process.exit(1));
-}
-main().catch((error) => {
-    console.error(error);
-    process.exitCode = 1;
-});
+runMain(main);

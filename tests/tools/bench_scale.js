@@ -14,7 +14,7 @@ const { cli, startServer, temporaryFolder } = require('../http/lib');
 const { writeKev } = require('./generate-kev');
 const { furtherKinds, kinds } = require('./kinds');
 const { PACE, onceLoad, pathsFile, shareProcessors } = require('./load');
-const { addJson, importFile, medianOf, options, residentMb, runAll } = require('./measure');
+const { addJson, importFile, medianOf, options, residentMb, runAll, runMain } = require('./measure');
 const { faultOf, machineOf, writeSection } = require('./performance/page');
 const { startPostgres } = require('./postgres');
 const report = require('./scale/growth');
@@ -188,11 +188,4 @@ async function main() {
     process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 }
 
-// Whoever ends us ends what we have started: their `exit` handlers do it.
-for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => process.exit(1));
-}
-main().catch((error) => {
-    console.error(error);
-    process.exitCode = 1;
-});
+runMain(main);

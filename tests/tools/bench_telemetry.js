@@ -12,7 +12,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, startServer } = require('../http/lib');
 const { CONNECTIONS, fullLoad, shareProcessors } = require('./load');
-const { addJson, differenceOf, importFile, inRounds, options, printTable, runAll, timesOf } = require('./measure');
+const { addJson, differenceOf, importFile, inRounds, options, printTable, runAll, runMain, timesOf } = require('./measure');
 
 const KEV = path.join(ROOT, 'tests/data/kev.csv');
 const UNCOUNTED = path.join(path.dirname(path.resolve(process.env.OPENRISK_BINARY)), 'tests/uncounted');
@@ -85,7 +85,4 @@ async function main() {
 if (!fs.existsSync(UNCOUNTED)) {
     throw new Error(`${UNCOUNTED} is not built`);
 }
-main().catch((error) => {
-    console.error(error);
-    process.exitCode = 1;
-});
+runMain(main);

@@ -63,6 +63,17 @@ async function runAll(cleanUps) {
     }
 }
 
+/** Whoever ends us ends what we have started: their `exit` handlers do it. */
+function runMain(main) {
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+        process.on(signal, () => process.exit(1));
+    }
+    main().catch((error) => {
+        console.error(error);
+        process.exitCode = 1;
+    });
+}
+
 function printTable(titles, rows, width = 12) {
     const line = ([first, ...cells]) => console.log(`${first.padEnd(24)}${cells.map((cell) => cell.padStart(width)).join('')}`);
     line(titles);
@@ -99,5 +110,5 @@ function addJson(file, results) {
 }
 
 module.exports = {
-    addJson, differenceOf, importFile, inRounds, medianOf, options, printTable, quantile, residentMb, runAll, serverWith, timesOf,
+    addJson, differenceOf, importFile, inRounds, medianOf, options, printTable, quantile, residentMb, runAll, runMain, serverWith, timesOf,
 };
