@@ -13,21 +13,14 @@ const { test } = require('node:test');
 
 const { CHECKS, markdown } = require('../../script/lib/verify/checks');
 const { startAltering } = require('../tools/altering');
-const { startRedis } = require('../tools/redis');
 const { ROOT, cli, startServer, temporaryFolder } = require('./lib');
-const { makeRisks } = require('./register');
-const { AS_ADMIN, ENV, OPS_TOKEN, SCRIPT, assertFails, isElsewhere, leavesNothing, unaltered, verify } = require('./verified');
+const { AS_ADMIN, ENV, OPS_TOKEN, SCRIPT, assertFails, isElsewhere, leavesNothing, startVerified, unaltered, verify } = require('./verified');
 const { FAULTS, OPS_FAULTS } = require('./verify_faults');
 
 const SOON_MS = 5000;
 
 test('script/verify finds', async (t) => {
-    const redis = await startRedis();
-    t.after(() => redis.stop());
-    const server = await startServer(t, { env: { ...ENV, REDIS_URL: redis.url } });
-    const admin = await server.signIn();
-    await makeRisks(admin, 30);
-    const proxy = await startAltering([server.url]);
+    const { server, admin, proxy } = await startVerified(t);
     const opsProxy = await startAltering([server.opsUrl]);
     t.after(() => Promise.all([proxy.stop(), opsProxy.stop()]));
     const byToken = { OPENRISK_TOKEN: admin.token, OPENRISK_OPS_TOKEN: OPS_TOKEN };

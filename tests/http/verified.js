@@ -4,7 +4,10 @@
 const assert = require('node:assert');
 const path = require('node:path');
 
-const { ADMIN, ROOT, cli, launch } = require('./lib');
+const { startAltering } = require('../tools/altering');
+const { startRedis } = require('../tools/redis');
+const { ADMIN, ROOT, cli, launch, startServer } = require('./lib');
+const { makeRisks } = require('./register');
 
 const SCRIPT = path.join(ROOT, 'script/verify');
 const AS_ADMIN = { OPENRISK_EMAIL: ADMIN.email, OPENRISK_PASSWORD: ADMIN.password };
@@ -18,6 +21,17 @@ const ELSEWHERE = ['prometheus', 'alertmanager', 'grafana'];
 const isElsewhere = ({ needs }) => needs.some((need) => ELSEWHERE.includes(need));
 /** Of an altering proxy that alters nothing. */
 const unaltered = (request, forward) => forward(request);
+
+/** What is looked at: a server with a Redis and some risks, an administrator of it, and an altering proxy, which the caller stops. */
+async function startVerified(t) {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const server = await startServer(t, { env: { ...ENV, REDIS_URL: redis.url } });
+    const admin = await server.signIn();
+    await makeRisks(admin, 30);
+    const proxy = await startAltering([server.url]);
+    return { redis, server, admin, proxy };
+}
 
 /** {code, lines: {NAME: {result, detail}}, passed, failed, skipped, left, stdout, stderr} of what it has printed. */
 function read({ code, stdout, stderr }) {
@@ -71,4 +85,4 @@ async function assertFails(server, admin, name, says, args, env) {
     assert.ok(result.failed >= 1);
 }
 
-module.exports = { AS_ADMIN, ENV, OPS_TOKEN, SCRIPT, assertFails, assertOk, beginVerify, isElsewhere, leavesNothing, unaltered, verify };
+module.exports = { AS_ADMIN, ENV, OPS_TOKEN, SCRIPT, assertFails, assertOk, beginVerify, isElsewhere, leavesNothing, startVerified, unaltered, verify };

@@ -10,19 +10,11 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { CHECKS } = require('../../script/lib/verify/checks');
-const { startAltering } = require('../tools/altering');
-const { startRedis } = require('../tools/redis');
-const { ADMIN, launch, startServer, waitFor } = require('./lib');
-const { makeRisks } = require('./register');
-const { AS_ADMIN, ENV, OPS_TOKEN, SCRIPT, assertFails, assertOk, beginVerify, isElsewhere, leavesNothing, unaltered, verify } = require('./verified');
+const { ADMIN, launch, waitFor } = require('./lib');
+const { AS_ADMIN, OPS_TOKEN, SCRIPT, assertFails, assertOk, beginVerify, isElsewhere, leavesNothing, startVerified, unaltered, verify } = require('./verified');
 
 test('script/verify', async (t) => {
-    const redis = await startRedis();
-    t.after(() => redis.stop());
-    const server = await startServer(t, { env: { ...ENV, REDIS_URL: redis.url } });
-    const admin = await server.signIn();
-    await makeRisks(admin, 30);
-    const proxy = await startAltering([server.url]);
+    const { redis, server, admin, proxy } = await startVerified(t);
     t.after(() => proxy.stop());
     const ops = { OPENRISK_OPS_TOKEN: OPS_TOKEN };
     const byToken = { OPENRISK_TOKEN: admin.token, ...ops };
