@@ -1,0 +1,48 @@
+/**
+ * Bundle the interface: node build.mjs FOLDER
+ *
+ * What the program is to serve is then in FOLDER: index.html, and below /ui/ the files that it names. Those have a
+ * hash of their content in the name, so that a browser may keep them for ever. FOLDER/pages has the paths of all
+ * pages, one a line (`:id` stands for any segment): each of them answers with index.html.
+ */
+import { build } from 'esbuild';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const out = path.resolve(process.argv[2] ?? path.join(here, 'dist'));
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+const result = await build({
+    absWorkingDir: here,
+    entryPoints: { main: 'src/main.tsx', style: 'src/css/style.css', icon: 'icon.svg' },
+    outdir: path.join(out, 'ui'),
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    assetNames: '[name]-[hash]',
+    loader: { '.svg': 'copy' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    minify: true,
+    metafile: true,
+    legalComments: 'none',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+});
+
+/** The name that an entry point has got. */
+function made(entry) {
+    const [file] = Object.entries(result.metafile.outputs).find(([, output]) => output.entryPoint === entry);
+    return `/ui/${path.basename(file)}`;
+}
+
+const names = { MAIN: made('src/main.tsx'), STYLE: made('src/css/style.css'), ICON: made('icon.svg') };
+const page = readFileSync(path.join(here, 'index.html'), 'utf8');
+writeFileSync(path.join(out, 'index.html'), page.replace(/\{(MAIN|STYLE|ICON)\}/g, (_, name) => names[name]));
+const pages = JSON.parse(readFileSync(path.join(here, 'src/pages.json'), 'utf8'));
+writeFileSync(path.join(out, 'pages'), pages.map(({ path: text }) => `${text}\n`).join(''));

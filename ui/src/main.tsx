@@ -1,0 +1,3 @@
+import { render } from 'preact';
+
+render(<p>OpenRisk</p>, document.getElementById('app')!);
