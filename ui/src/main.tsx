@@ -1,3 +1,10 @@
 import { render } from 'preact';
+import { App } from './app';
+import { startKeys } from './keys';
+import { startRouter } from './router';
+import { findSession } from './session';
 
-render(<p>OpenRisk</p>, document.getElementById('app')!);
+startRouter();
+startKeys();
+render(<App />, document.getElementById('app')!);
+void findSession();

@@ -1,0 +1,112 @@
+/**
+ * Requests to the API. A refusal is an ApiError with what the server said; a server that cannot be reached is one of
+ * status 0. Where the session has ended, the request waits until the person has signed in again, and is then sent once
+ * more: who calls does not notice, and whatever was typed stays where it is.
+ */
+import type { FieldError, Problem } from './api.gen';
+
+export class ApiError extends Error {
+    constructor(
+        readonly status: number,
+        message: string,
+        readonly fields: FieldError[] = [],
+        /** Seconds after which the server wants to be asked again. */
+        readonly retryAfter = 0,
+        /** The whole answer, where it is more than a problem: a refused import. */
+        readonly body: unknown = null,
+    ) {
+        super(message);
+    }
+
+    /** Is it the server that cannot be reached, or cannot now? Then the same request may go well later. */
+    get isAway(): boolean {
+        return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    }
+}
+
+export interface Options {
+    body?: unknown;
+    /** The version that is changed: If-Match. Another's newer one is refused with 412. */
+    version?: number;
+    signal?: AbortSignal;
+    /** Do not ask to sign in again on 401. */
+    anonymous?: boolean;
+}
+
+let signInAgain: (() => Promise<void>) | null = null;
+
+/** Who is asked when the session has ended; the promise resolves when there is a new one. */
+export function onSessionEnd(handler: () => Promise<void>): void {
+    signInAgain = handler;
+}
+
+let awaySince = 0;
+const watchers = new Set<(isAway: boolean) => void>();
+
+/** Is told when the server cannot be reached any more, and when it can again. */
+export function onAway(watcher: (isAway: boolean) => void): () => void {
+    watchers.add(watcher);
+    return () => void watchers.delete(watcher);
+}
+
+function noteReached(isReached: boolean): void {
+    if (isReached === (awaySince === 0)) {
+        return;
+    }
+    awaySince = isReached ? 0 : Date.now();
+    watchers.forEach((watcher) => watcher(!isReached));
+}
+
+export const BASE = '/api/v1';
+
+export function errorOf(status: number, text: string, retryAfter: string | null): ApiError {
+    let problem: Partial<Problem> = {};
+    try {
+        problem = JSON.parse(text) as Partial<Problem>;
+    } catch {
+        // Not ours: a proxy's page, or nothing at all.
+    }
+    return new ApiError(status, problem.detail ?? problem.title ?? `HTTP ${status}`, problem.errors ?? [], Number(retryAfter) || 0, problem);
+}
+
+async function send(method: string, path: string, { body, version, signal }: Options): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) {
+        headers['Content-Type'] = 'application/json';
+    }
+    if (version !== undefined) {
+        headers['If-Match'] = `"${version}"`;
+    }
+    try {
+        const answer = await fetch(BASE + path, {
+            method, headers, signal: signal ?? null, credentials: 'same-origin', body: body === undefined ? null : JSON.stringify(body),
+        });
+        noteReached(true);
+        return answer;
+    } catch (error) {
+        if (signal?.aborted) {
+            throw error;
+        }
+        noteReached(false);
+        throw new ApiError(0, '');
+    }
+}
+
+export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
+    const answer = await send(method, path, options);
+    if (answer.status === 401 && !options.anonymous && signInAgain) {
+        await signInAgain();
+        return request<T>(method, path, options);
+    }
+    const text = await answer.text();
+    if (!answer.ok) {
+        throw errorOf(answer.status, text, answer.headers.get('Retry-After'));
+    }
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+export const get = <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, signal ? { signal } : {});
+export const post = <T>(path: string, body?: unknown) => request<T>('POST', path, { body });
+export const patch = <T>(path: string, body: unknown, version?: number) =>
+    request<T>('PATCH', path, version === undefined ? { body } : { body, version });
+export const remove = (path: string, version?: number) => request<void>('DELETE', path, version === undefined ? {} : { version });

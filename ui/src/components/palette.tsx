@@ -1,0 +1,126 @@
+/**
+ * The palette (Ctrl+K): risks by ref or words, assets by name, pages and commands. A combobox with a list of results
+ * (WAI-ARIA Authoring Practices, "Combobox"): the focus stays in the text, the arrows choose.
+ */
+import { useEffect, useId, useMemo, useState } from 'preact/hooks';
+import type { AssetPage, RiskPage } from '../api.gen';
+import { useGet } from '../data';
+import { t, type Text } from '../i18n';
+import { useShortcut } from '../keys';
+import { go, withQuery } from '../router';
+import { mayWrite, signOut, useUser } from '../session';
+import { change, useSettings } from '../settings';
+import { toastError } from '../toast';
+import { Dialog } from './dialog';
+import { Level, refOf } from './show';
+
+interface Command {
+    label: string;
+    run: () => void;
+}
+
+interface Found {
+    group: Text;
+    key: string;
+    label: string;
+    level?: string;
+    score?: number;
+    run: () => void;
+}
+
+/** Texts for comparing: without case and accents. */
+function folded(text: string): string {
+    return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+}
+
+function useCommands(onNew: () => void, onHelp: () => void): Command[] {
+    const user = useUser();
+    const settings = useSettings();
+    const page = (name: Text, path: string): Command => ({ label: t(name), run: () => go(path) });
+    const dark = settings.theme === 'dark' || (settings.theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
+    return [
+        page('page.dashboard', '/'),
+        page('page.register', '/risks'),
+        page('page.assets', '/assets'),
+        ...(mayWrite(user) ? [{ label: t('key.new'), run: onNew }, page('page.import', '/risks/import')] : []),
+        ...(user.role === 'admin' ? [page('page.users', '/users'), page('page.audit', '/audit'), page('page.operations', '/operations')] : []),
+        page('page.tokens', '/tokens'),
+        page('page.profile', '/profile'),
+        { label: t('keys.title'), run: onHelp },
+        { label: t(dark ? 'palette.theme.light' : 'palette.theme.dark'), run: () => change({ theme: dark ? 'light' : 'dark' }) },
+        { label: t('palette.language'), run: () => change({ language: settings.language === 'fr' ? 'en' : 'fr' }) },
+        { label: t('app.signOut'), run: () => void signOut().catch(toastError) },
+    ];
+}
+
+function useFound(text: string, commands: Command[]): Found[] {
+    const query = text.trim();
+    const risks = useGet<RiskPage>(query ? withQuery('/risks', { q: query, limit: 8 }) : null, { keep: true });
+    const assets = useGet<AssetPage>(query ? withQuery('/assets', { q: query, limit: 4 }) : null, { keep: true });
+    return [
+        ...(query && risks.data ? risks.data.items : []).map((risk): Found => ({
+            group: 'palette.risks', key: risk.id, label: `${refOf(risk)} ${risk.title}`, level: risk.level, score: risk.score, run: () => go(`/risks/${refOf(risk)}`),
+        })),
+        ...(query && assets.data ? assets.data.items : []).map((asset): Found => ({
+            group: 'palette.assets', key: asset.id, label: asset.name, run: () => go(`/assets/${asset.id}`),
+        })),
+        ...commands.filter(({ label }) => folded(label).includes(folded(query))).map((command): Found => ({
+            group: 'palette.pages', key: command.label, label: command.label, run: command.run,
+        })),
+    ];
+}
+
+function Box({ onClose, onNew, onHelp }: { onClose: () => void; onNew: () => void; onHelp: () => void }) {
+    const [text, setText] = useState('');
+    const [at, setAt] = useState(0);
+    const id = useId();
+    const commands = useCommands(onNew, onHelp);
+    const found = useFound(text, commands);
+    const chosen = Math.min(at, found.length - 1);
+    const groups = useMemo(() => [...new Set(found.map(({ group }) => group))], [found]);
+    useEffect(() => document.getElementById(`${id}-${chosen}`)?.scrollIntoView({ block: 'nearest' }), [chosen]);
+    const run = (one: Found | undefined) => {
+        if (one) {
+            onClose();
+            one.run();
+        }
+    };
+    const press = (event: KeyboardEvent) => {
+        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (step) {
+            event.preventDefault();
+            setAt(found.length > 0 ? (chosen + step + found.length) % found.length : 0);
+        } else if (event.key === 'Enter') {
+            event.preventDefault();
+            run(found[chosen]);
+        }
+    };
+    return (
+        <Dialog title={t('palette.title')} onClose={onClose} class="palette">
+            <input
+                type="text" role="combobox" aria-expanded="true" aria-controls={id} aria-activedescendant={found.length > 0 ? `${id}-${chosen}` : undefined}
+                aria-label={t('palette.title')} placeholder={t('palette.hint')} autocomplete="off" spellcheck={false} data-autofocus
+                value={text} onInput={(event) => { setText(event.currentTarget.value); setAt(0); }} onKeyDown={press}
+            />
+            <div id={id} role="listbox" aria-label={t('palette.title')}>
+                {groups.map((group) => (
+                    <div key={group} role="group" aria-label={t(group)}>
+                        <p class="group" aria-hidden="true">{t(group)}</p>
+                        {found.map((one, i) => one.group === group && (
+                            <div key={one.key} id={`${id}-${i}`} role="option" aria-selected={i === chosen} onMouseMove={() => setAt(i)} onClick={() => run(one)}>
+                                <span class="label">{one.label}</span>
+                                {one.level && <Level level={one.level} {...(one.score === undefined ? {} : { score: one.score })} />}
+                            </div>
+                        ))}
+                    </div>
+                ))}
+            </div>
+            {found.length === 0 && <p class="quiet" role="status">{t('palette.nothing')}</p>}
+        </Dialog>
+    );
+}
+
+export function Palette({ isOpen, setOpen, onNew, onHelp }: { isOpen: boolean; setOpen: (open: boolean) => void; onNew: () => void; onHelp: () => void }) {
+    useShortcut('palette', () => setOpen(!isOpen));
+    return isOpen ? <Box onClose={() => setOpen(false)} onNew={onNew} onHelp={onHelp} /> : null;
+}

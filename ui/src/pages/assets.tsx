@@ -1,0 +1,7 @@
+import { PageHead } from '../components/show';
+import { t } from '../i18n';
+import type { Place } from '../router';
+
+export function AssetsPage(_: { place: Place }) {
+    return <PageHead title={t('page.assets')} />;
+}

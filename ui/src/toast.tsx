@@ -1,0 +1,69 @@
+/** Short notices at the edge of the screen: what was done, with a way back, or what went wrong. */
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError } from './api';
+import { t } from './i18n';
+
+interface Toast {
+    id: number;
+    text: string;
+    kind: 'done' | 'error';
+    action?: { label: string; run: () => void } | undefined;
+}
+
+const SHOWN_MS = 8000;
+let toasts: Toast[] = [];
+let made = 0;
+const listeners = new Set<() => void>();
+
+function set(next: Toast[]): void {
+    toasts = next;
+    listeners.forEach((listener) => listener());
+}
+
+function hide(id: number): void {
+    set(toasts.filter((one) => one.id !== id));
+}
+
+/** `action`: a button, such as Undo. What can be undone stays longer. */
+export function toast(text: string, { kind = 'done', action }: { kind?: Toast['kind']; action?: Toast['action'] } = {}): void {
+    const id = ++made;
+    set([...toasts.slice(-2), { id, text, kind, action }]);
+    if (kind === 'done') {
+        setTimeout(() => hide(id), action ? 3 * SHOWN_MS : SHOWN_MS);
+    }
+}
+
+/** What went wrong, in words. */
+export function errorText(error: unknown): string {
+    if (!(error instanceof ApiError)) {
+        return String(error);
+    }
+    if (error.status === 0) {
+        return t('error.away');
+    }
+    return error.fields.length > 0 ? error.fields.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ') : error.message;
+}
+
+export function toastError(error: unknown): void {
+    toast(errorText(error), { kind: 'error' });
+}
+
+export function Toasts() {
+    const [, redraw] = useState(0);
+    useEffect(() => {
+        const listener = () => redraw((count) => count + 1);
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+    }, []);
+    return (
+        <div class="toasts" role="status" aria-live="polite">
+            {toasts.map(({ id, text, kind, action }) => (
+                <div key={id} class={`toast ${kind}`}>
+                    <span>{text}</span>
+                    {action && <button type="button" class="link" onClick={() => { hide(id); action.run(); }}>{action.label}</button>}
+                    <button type="button" class="icon" aria-label={t('close')} onClick={() => hide(id)}>×</button>
+                </div>
+            ))}
+        </div>
+    );
+}
