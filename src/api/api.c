@@ -16,6 +16,7 @@ struct api *api_new(const struct api_settings *settings)
     struct api *api = mem_zalloc(1, sizeof *api);
     api->settings = *settings;
     api->openapi = api_openapi(settings->version);
+    api->web = web_new();
     api->login_by_account = throttle_new(settings->login_burst, settings->login_drain_ms);
     api->login_by_address = throttle_new(settings->login_burst * ADDRESS_FACTOR,
                                          settings->login_drain_ms / ADDRESS_FACTOR + 1);
@@ -31,8 +32,14 @@ void api_free(struct api *api)
         return;
     throttle_free(api->login_by_account);
     throttle_free(api->login_by_address);
+    web_free(api->web);
     free(api->openapi);
     free(api);
+}
+
+bool api_has_pages(const struct api *api)
+{
+    return api->web != NULL;
 }
 
 void api_set_ready(struct api *api)

@@ -60,6 +60,9 @@ void api_free(struct api *api); /* NULL allowed */
 struct http_app api_public_app(struct api *api);
 struct http_app api_ops_app(struct api *api);
 
+/** Is there a web interface, at "/"? */
+bool api_has_pages(const struct api *api);
+
 /** The start is over: from now on /readyz may answer 200. Thread-safe. */
 void api_set_ready(struct api *api);
 /** From now on /readyz answers 503: the server is going down. Thread-safe. */

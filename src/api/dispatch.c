@@ -35,6 +35,19 @@ static void reply_http_error(struct passage *passage, int http_status, const cha
     http_reply(passage->request, &reply);
 }
 
+/** Outside the API a browser is shown a page that says so. */
+static void reply_nothing_here(struct passage *passage)
+{
+    const char *path = http_path(passage->request);
+    bool is_in_api = strncmp(path, "/api", 4) == 0 && (path[4] == '/' || !path[4]);
+    const struct web_item *page =
+        is_in_api ? NULL : web_find_lost(passage->api->web, passage->request);
+    if (page)
+        web_reply(passage->request, page, 404);
+    else
+        reply_http_error(passage, 404, "there is nothing here; the API is below /api/v1");
+}
+
 static void reply_method_not_allowed(struct passage *passage)
 {
     struct arena *arena = http_arena(passage->request);
@@ -70,11 +83,12 @@ static bool find_route(struct passage *passage)
     const char *path = http_path(request);
     size_t prefix = strlen(API_BASE_PATH);
     bool below = strncmp(path, API_BASE_PATH, prefix) == 0 && path[prefix] == '/';
-    passage->match =
-        route_find(http_method(request), below ? path + prefix : path, http_arena(request));
-    /* Only the front page lies outside the base path. */
-    if (!passage->match.methods || (below == (strcmp(path, "/") == 0))) {
-        reply_http_error(passage, 404, "there is nothing here; the API is below /api/v1");
+    passage->web_item = below ? NULL : web_find(passage->api->web, path);
+    const char *name = below ? path + prefix : passage->web_item ? "/" : path;
+    passage->match = route_find(http_method(request), name, http_arena(request));
+    /* Only the pages lie outside the base path. */
+    if (!passage->match.methods || (below == (strcmp(name, "/") == 0))) {
+        reply_nothing_here(passage);
         return false;
     }
     if (!passage->match.route)
@@ -113,6 +127,8 @@ static void begin(void *context, struct http_request *request)
 
     if (!reading_recall(passage) && !find_route(passage))
         return;
+    if (passage->web_item)
+        return; /* whoever asks */
     const struct route *route = passage->match.route;
     struct err err;
     err_init(&err);
@@ -330,6 +346,10 @@ static void handle(void *context, struct http_request *request)
     (void)context;
     struct passage *passage = http_data(request);
     const struct route *route = passage->match.route;
+    if (passage->web_item) {
+        web_reply(request, passage->web_item, 200);
+        return;
+    }
     if (!input_content_type_fits(route, request)) {
         reply_http_error(passage, 415,
                          route->body_kind == BODY_JSON

@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "api/route.h"
 #include "api/session.h"
+#include "api/web.h"
 #include "auth/fingerprint.h"
 #include "auth/seal.h"
 #include "auth/throttle.h"
@@ -18,6 +19,7 @@
 struct api {
     struct api_settings settings;
     char *openapi;
+    struct web *web; /* NULL: built without the web interface */
     struct throttle *login_by_account; /* per account and address */
     struct throttle *login_by_address;
     atomic_bool ready, draining;
@@ -41,6 +43,7 @@ struct passage {
     struct api *api;
     struct http_request *request;
     struct route_match match;
+    const struct web_item *web_item; /* the file or page that is asked for; NULL: no such thing */
     int64_t now_ms;    /* wall clock, when it came */
     const char *token; /* from Authorization or the cookie; NULL */
     bool by_cookie;

@@ -17,7 +17,7 @@
 #include "json/json.h"
 #include "json/json_write.h"
 
-/** What all patterns but "/" are below. */
+/** What all patterns but "/" are below; that one stands for all pages and files of web.h. */
 #define API_BASE_PATH "/api/v1"
 
 enum { ROUTE_ARGS_MAX = 2, ROUTE_PARAMS_MAX = 4 };

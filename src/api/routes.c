@@ -163,7 +163,7 @@ const struct route routes[] = {
     {HTTP_GET, "/openapi.json", WHO_PUBLIC, .act = openapi_get, .status = 200, .lane = LANE_LOOP,
      .answers = "OpenApi", .summary = "This document"},
     {HTTP_GET, "/", WHO_PUBLIC, .act = front_page, .status = 200, .lane = LANE_LOOP,
-     .summary = "Where things are (outside the base path)"},
+     .summary = "The web interface, its pages and files (outside the base path)"},
 };
 const size_t route_count = COUNT_OF(routes);
 

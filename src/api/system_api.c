@@ -65,12 +65,14 @@ enum status openapi_get(struct call *call, struct err *err)
     return OK;
 }
 
+/** In a program without the web interface. */
 enum status front_page(struct call *call, struct err *err)
 {
     (void)err;
     call->content_type = "text/plain; charset=utf-8";
     buf_printf(call->question.out->buf,
-               "OpenRisk %s is running.\n\n"
+               "OpenRisk %s is running, as an API: this program was built without its web "
+               "interface.\n\n"
                "Sign in:   POST /api/v1/auth/login  {\"email\":…,\"password\":…}\n"
                "The API:   GET  /api/v1/openapi.json\n"
                "Health:    GET  /api/v1/health\n",

@@ -171,14 +171,18 @@ static void tell_first_admin(const struct server *server, const char *password)
     AUTO_FREE char *url = config->public_url
                               ? mem_strdup(config->public_url)
                               : mem_format("http://%s", http_server_address(server->public_server));
+    AUTO_FREE char *where =
+        api_has_pages(server->api)
+            ? mem_format("%s/", url)
+            : mem_format("POST %s/api/v1/auth/login with {\"email\": …, \"password\": …}", url);
     const char *path = database_path(server->database); /* a URL may hold a password */
     printf("First start: there is now an administrator.\n"
            "  e-mail    %s\n"
            "  password  %s\n"
-           "  sign in   POST %s/api/v1/auth/login with {\"email\": …, \"password\": …}\n"
+           "  sign in   %s\n"
            "  data      %s\n",
            config->initial_admin_email,
-           config->initial_admin_password ? "as in INITIAL_ADMIN_PASSWORD" : password, url,
+           config->initial_admin_password ? "as in INITIAL_ADMIN_PASSWORD" : password, where,
            path ? path : database_engine_name(server->database));
     if (!config->initial_admin_password)
         puts("The password is shown only this once, and must be changed at the first sign-in.");
