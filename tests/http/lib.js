@@ -287,6 +287,7 @@ class Server {
         const reply = await client.expect(200, 'POST', '/auth/login', { email, password });
         client.token = reply.json.token;
         client.user = reply.json.user;
+        client.password = password;
         if (email === ADMIN.email) {
             this.adminToken = client.token;
         }

@@ -4,6 +4,7 @@
  * more: who calls does not notice, and whatever was typed stays where it is.
  */
 import type { FieldError, Problem } from './api.gen';
+import { store } from './store';
 
 export class ApiError extends Error {
     constructor(
@@ -40,22 +41,8 @@ export function onSessionEnd(handler: () => Promise<void>): void {
     signInAgain = handler;
 }
 
-let awaySince = 0;
-const watchers = new Set<(isAway: boolean) => void>();
-
-/** Is told when the server cannot be reached any more, and when it can again. */
-export function onAway(watcher: (isAway: boolean) => void): () => void {
-    watchers.add(watcher);
-    return () => void watchers.delete(watcher);
-}
-
-function noteReached(isReached: boolean): void {
-    if (isReached === (awaySince === 0)) {
-        return;
-    }
-    awaySince = isReached ? 0 : Date.now();
-    watchers.forEach((watcher) => watcher(!isReached));
-}
+/** Can the server not be reached? */
+export const away = store(false);
 
 export const BASE = '/api/v1';
 
@@ -81,13 +68,13 @@ async function send(method: string, path: string, { body, version, signal }: Opt
         const answer = await fetch(BASE + path, {
             method, headers, signal: signal ?? null, credentials: 'same-origin', body: body === undefined ? null : JSON.stringify(body),
         });
-        noteReached(true);
+        away.set(false);
         return answer;
     } catch (error) {
         if (signal?.aborted) {
             throw error;
         }
-        noteReached(false);
+        away.set(true);
         throw new ApiError(0, '');
     }
 }

@@ -1,7 +1,7 @@
 /** The frame around all pages: who has signed in, the navigation, the dialogs that can be opened everywhere. */
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { onAway } from './api';
+import { away } from './api';
 import { Help } from './components/help';
 import { NewRisk } from './components/new-risk';
 import { Palette } from './components/palette';
@@ -106,14 +106,15 @@ function Page() {
 }
 
 function Away() {
-    const [isAway, setAway] = useState(false);
-    useEffect(() => onAway((now) => {
-        setAway(now);
-        if (!now) {
+    const isAway = away.use();
+    const wasAway = useRef(isAway);
+    useEffect(() => {
+        if (wasAway.current && !isAway) {
             toast(t('app.back'));
             changed();
         }
-    }), []);
+        wasAway.current = isAway;
+    }, [isAway]);
     return <div role="status" class="away">{isAway && <p>{t('app.away')}</p>}</div>;
 }
 

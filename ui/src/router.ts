@@ -2,8 +2,8 @@
  * Where one is: the path and query of the address bar. Plain links (<a href="/risks">) move without loading the page
  * anew; Back and Forward work and come back to the place on the page.
  */
-import { useEffect, useState } from 'preact/hooks';
 import pages from './pages.json';
+import { store } from './store';
 
 export type PageName = 'dashboard' | 'register' | 'import' | 'risk' | 'assets' | 'asset' | 'profile' | 'tokens' | 'users' | 'audit' | 'operations';
 
@@ -32,13 +32,11 @@ function here(): Place {
     return { ...find(location.pathname), path: location.pathname, query: new URLSearchParams(location.search) };
 }
 
-let place = here();
-const listeners = new Set<() => void>();
+const place = store(here());
 let restored = 0;
 
 function moved(): void {
-    place = here();
-    listeners.forEach((listener) => listener());
+    place.set(here());
 }
 
 function keepScroll(): void {
@@ -59,19 +57,8 @@ export function go(to: string, { replace = false, stay = false } = {}): void {
     moved();
 }
 
-export function usePlace(): Place {
-    const [, redraw] = useState(0);
-    useEffect(() => {
-        const listener = () => redraw((count) => count + 1);
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-    }, []);
-    return place;
-}
-
-export function currentPlace(): Place {
-    return place;
-}
+export const usePlace = place.use;
+export const currentPlace = place.get;
 
 /** A path with those of the values that are set. */
 export function withQuery(path: string, values: Record<string, string | number | undefined | null>): string {

@@ -2,10 +2,10 @@
  * Who has signed in. The session itself is a cookie that no script can read; the browser remembers only that there was
  * one, so that the first page need not ask in vain.
  */
-import { useEffect, useState } from 'preact/hooks';
 import { ApiError, get, onSessionEnd, post, request } from './api';
 import type { Session, User } from './api.gen';
 import { changed, forget } from './data';
+import { store } from './store';
 
 export type SessionState =
     | { kind: 'unknown' } // being asked
@@ -14,8 +14,7 @@ export type SessionState =
     | { kind: 'in'; user: User; ended: boolean }; // ended: to sign in again, over what is on the screen
 
 const HINT = 'openrisk.signed-in';
-let state: SessionState = { kind: 'unknown' };
-const listeners = new Set<() => void>();
+const session = store<SessionState>({ kind: 'unknown' });
 let waiting: (() => void)[] = [];
 
 function hint(value?: boolean): boolean {
@@ -31,28 +30,15 @@ function hint(value?: boolean): boolean {
     }
 }
 
-function become(next: SessionState): void {
-    state = next;
-    listeners.forEach((listener) => listener());
-}
-
-export function useSession(): SessionState {
-    const [, redraw] = useState(0);
-    useEffect(() => {
-        const listener = () => redraw((count) => count + 1);
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-    }, []);
-    return state;
-}
+export const useSession = session.use;
 
 /** The one who has signed in; only below the shell, where there is one. */
 export function useUser(): User {
-    const session = useSession();
-    if (session.kind !== 'in') {
+    const state = useSession();
+    if (state.kind !== 'in') {
         throw new Error('nobody has signed in');
     }
-    return session.user;
+    return state.user;
 }
 
 export function mayWrite(user: User): boolean {
@@ -67,31 +53,32 @@ export function mayDelete(user: User, createdBy: string | null): boolean {
 /** Ask the server who this is. */
 export async function findSession(): Promise<void> {
     if (!hint()) {
-        become({ kind: 'none' });
+        session.set({ kind: 'none' });
         return;
     }
     try {
         const user = await request<User>('GET', '/users/me', { anonymous: true });
-        become({ kind: 'in', user, ended: false });
+        session.set({ kind: 'in', user, ended: false });
     } catch (error) {
         if (error instanceof ApiError && error.status !== 401) {
-            become({ kind: 'away', error });
+            session.set({ kind: 'away', error });
             setTimeout(() => void findSession(), 1000);
         } else {
             hint(false);
-            become({ kind: 'none' });
+            session.set({ kind: 'none' });
         }
     }
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
-    const session = await request<Session>('POST', '/auth/login', { body: { email, password }, anonymous: true });
+    const answer = await request<Session>('POST', '/auth/login', { body: { email, password }, anonymous: true });
     hint(true);
+    const state = session.get();
     const before = state.kind === 'in' ? state.user.id : null;
-    if (before !== session.user.id) {
+    if (before !== answer.user.id) {
         forget();
     }
-    become({ kind: 'in', user: session.user, ended: false });
+    session.set({ kind: 'in', user: answer.user, ended: false });
     const go = waiting;
     waiting = [];
     go.forEach((resolve) => resolve());
@@ -121,29 +108,30 @@ export function leave(): void {
     } catch {
         // Then nothing is there.
     }
-    become({ kind: 'none' });
+    session.set({ kind: 'none' });
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {
     await post<void>('/users/me/password', { current_password: current, new_password: next });
-    become({ kind: 'in', user: await get<User>('/users/me'), ended: false });
+    session.set({ kind: 'in', user: await get<User>('/users/me'), ended: false });
 }
 
 /** One's own profile has been changed. */
 export function knowUser(user: User): void {
-    become({ kind: 'in', user, ended: false });
+    session.set({ kind: 'in', user, ended: false });
 }
 
 onSessionEnd(() => new Promise((resolve) => {
     waiting.push(resolve);
+    const state = session.get();
     if (state.kind === 'in') {
-        become({ ...state, ended: true });
+        session.set({ ...state, ended: true });
     }
 }));
 
 // Signed out in another tab: here too.
 addEventListener('storage', (event) => {
-    if (event.key === HINT && event.newValue === null && state.kind === 'in') {
+    if (event.key === HINT && event.newValue === null && session.get().kind === 'in') {
         leave();
     }
 });

@@ -2,7 +2,7 @@
  * What a person has chosen for this browser: how it looks, the language, single keys. Kept in the browser, and the
  * same in all its tabs. A browser that keeps nothing (private windows) has the defaults each time.
  */
-import { useEffect, useState } from 'preact/hooks';
+import { store } from './store';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Language = 'en' | 'fr';
@@ -29,44 +29,30 @@ function kept(): Settings {
     }
 }
 
-let settings = kept();
-const listeners = new Set<() => void>();
+const settings = store(kept());
 
-function apply(): void {
-    const root = document.documentElement;
-    root.lang = settings.language;
-    root.dataset.theme = settings.theme;
-    listeners.forEach((listener) => listener());
+function apply(next: Settings): void {
+    document.documentElement.lang = next.language;
+    document.documentElement.dataset.theme = next.theme;
+    settings.set(next);
 }
 
-export function getSettings(): Settings {
-    return settings;
-}
+export const getSettings = settings.get;
+export const useSettings = settings.use;
 
 export function change(some: Partial<Settings>): void {
-    settings = { ...settings, ...some };
+    const next = { ...settings.get(), ...some };
     try {
-        localStorage.setItem(NAME, JSON.stringify(settings));
+        localStorage.setItem(NAME, JSON.stringify(next));
     } catch {
         // They hold until the page is closed.
     }
-    apply();
+    apply(next);
 }
 
-export function useSettings(): Settings {
-    const [, redraw] = useState(0);
-    useEffect(() => {
-        const listener = () => redraw((count) => count + 1);
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-    }, []);
-    return settings;
-}
-
-apply();
+apply(settings.get());
 addEventListener('storage', (event) => {
     if (event.key === NAME) {
-        settings = kept();
-        apply();
+        apply(kept());
     }
 });

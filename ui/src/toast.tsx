@@ -1,7 +1,7 @@
 /** Short notices at the edge of the screen: what was done, with a way back, or what went wrong. */
-import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './api';
 import { t } from './i18n';
+import { store } from './store';
 
 interface Toast {
     id: number;
@@ -11,23 +11,17 @@ interface Toast {
 }
 
 const SHOWN_MS = 8000;
-let toasts: Toast[] = [];
+const toasts = store<Toast[]>([]);
 let made = 0;
-const listeners = new Set<() => void>();
-
-function set(next: Toast[]): void {
-    toasts = next;
-    listeners.forEach((listener) => listener());
-}
 
 function hide(id: number): void {
-    set(toasts.filter((one) => one.id !== id));
+    toasts.set(toasts.get().filter((one) => one.id !== id));
 }
 
 /** `action`: a button, such as Undo. What can be undone stays longer. */
 export function toast(text: string, { kind = 'done', action }: { kind?: Toast['kind']; action?: Toast['action'] } = {}): void {
     const id = ++made;
-    set([...toasts.slice(-2), { id, text, kind, action }]);
+    toasts.set([...toasts.get().slice(-2), { id, text, kind, action }]);
     if (kind === 'done') {
         setTimeout(() => hide(id), action ? 3 * SHOWN_MS : SHOWN_MS);
     }
@@ -49,15 +43,9 @@ export function toastError(error: unknown): void {
 }
 
 export function Toasts() {
-    const [, redraw] = useState(0);
-    useEffect(() => {
-        const listener = () => redraw((count) => count + 1);
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-    }, []);
     return (
         <div class="toasts" role="status" aria-live="polite">
-            {toasts.map(({ id, text, kind, action }) => (
+            {toasts.use().map(({ id, text, kind, action }) => (
                 <div key={id} class={`toast ${kind}`}>
                     <span>{text}</span>
                     {action && <button type="button" class="link" onClick={() => { hide(id); action.run(); }}>{action.label}</button>}

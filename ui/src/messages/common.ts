@@ -5,7 +5,7 @@ export const common = {
     'app.away': ['The server does not answer. Trying again; nothing you have typed is lost.', 'Le serveur ne répond pas. Nouvel essai en cours ; rien de ce que vous avez saisi n’est perdu.'],
     'app.back': ['The server answers again.', 'Le serveur répond à nouveau.'],
     'app.signOut': ['Sign out', 'Se déconnecter'],
-    'app.commands': ['Search and commands', 'Recherche et commandes'],
+    'app.commands': ['Search …', 'Rechercher …'],
     'page.dashboard': ['Dashboard', 'Tableau de bord'],
     'page.register': ['Register', 'Registre'],
     'page.import': ['Import', 'Importer'],

@@ -1,0 +1,12 @@
+/** Values that are in use, for choosing from: owners, categories, tags, … */
+import type { RiskPage } from '../api.gen';
+import { useGet } from '../data';
+import { withQuery } from '../router';
+
+export type Member = 'owner' | 'category' | 'tag' | 'framework' | 'source';
+
+/** Up to `limit` values of this member that hold `q`; none while they are on their way. */
+export function useValues(member: Member | null, q = '', limit = 50): string[] {
+    const got = useGet<{ items: RiskPage['next'][] }>(member && withQuery('/risks/values', { member, q, limit }), { keep: true });
+    return (got.data?.items ?? []).filter((value): value is string => value !== null);
+}
