@@ -4,7 +4,7 @@
 #include "api/risk_json.h"
 #include "service/risk_service.h"
 
-enum { BULK_MAX = 200, ID_TEXT_MAX = 64 };
+enum { ID_TEXT_MAX = 64 };
 
 enum status risks_list(struct question *question, struct err *err)
 {
@@ -95,59 +95,6 @@ enum status risks_restore(struct call *call, struct err *err)
     enum status status =
         risk_service_restore(call->question.service, call->question.args[0], &page, err);
     return status == OK ? answer_risk(&call->question, &page) : status;
-}
-
-/** {ids[], set{status,owner,category,tags}} or {ids[], delete:true} */
-static enum status read_bulk(struct call *call, struct texts *ids, struct risk_change *change,
-                             bool *delete_them, struct err *err)
-{
-    static const char *const settable[] = {"status", "owner", "category", "tags", NULL};
-    struct arena *arena = call->question.service->arena;
-    const json *id_list = json_member(call->body, "ids"), *set = json_member(call->body, "set");
-    const json *delete_flag = json_member(call->body, "delete");
-    const char *name = NULL;
-    while (json_next_member(call->body, &name))
-        if (strcmp(name, "ids") != 0 && strcmp(name, "set") != 0 && strcmp(name, "delete") != 0)
-            return err_set(err, INVALID, name, "is not known here: ids, set or delete");
-    if (!id_list)
-        return err_set(err, INVALID, "ids", "is required");
-    if (delete_flag && !json_as_bool(delete_flag, delete_them))
-        return err_set(err, INVALID, "delete", "must be true or false");
-    if ((set != NULL) == *delete_them)
-        return err_set(err, INVALID, "set", "give either set or delete: true");
-    enum status status = json_read_texts(id_list, "ids", BULK_MAX, ID_TEXT_MAX, arena, ids, err);
-    if (status == OK && ids->count == 0)
-        return err_set(err, INVALID, "ids", "must name at least one risk");
-    if (status != OK || !set)
-        return status;
-    struct json_read how = {.table = &risk_table, .prefix = "set"};
-    status = json_read_record(set, &how, arena, &change->risk, &change->mask, err);
-    for (size_t i = 0; status == OK && i < risk_table.count; i++)
-        if ((change->mask & FIELD_BIT(i)) && text_index(settable, risk_table.fields[i].name) < 0)
-            return err_set(err, INVALID, arena_format(arena, "set.%s", risk_table.fields[i].name),
-                           "cannot be set in bulk: only %s", text_alternatives(arena, settable));
-    if (status == OK && change->mask == 0)
-        return err_set(err, INVALID, "set", "must set something");
-    return status;
-}
-
-enum status risks_bulk(struct call *call, struct err *err)
-{
-    struct texts ids = {0};
-    struct risk_change change = {0};
-    bool delete_them = false;
-    int64_t changed;
-    enum status status = read_bulk(call, &ids, &change, &delete_them, err);
-    if (status == OK)
-        status =
-            risk_service_bulk(call->question.service, ids, &change, delete_them, &changed, err);
-    if (status != OK)
-        return status;
-    struct json_writer *out = call->question.out;
-    json_open_object(out, NULL);
-    json_put_int(out, delete_them ? "deleted" : "updated", changed);
-    json_close_object(out);
-    return OK;
 }
 
 /** One item per changed member; a write that changed none, like "created", is one item. */

@@ -70,7 +70,7 @@ const struct route routes[] = {
      .takes = "RiskChange", .answers = "Risk", .summary = "Add a risk"},
     {HTTP_POST, "/risks/bulk", WHO_ANALYST, .act = risks_bulk, .status = 200,
      .body_kind = BODY_JSON, .takes = "Bulk", .answers = "BulkResult",
-     .summary = "Change or delete up to 200 risks, all or nothing"},
+     .summary = "Change, delete or restore up to 200 risks, all or nothing"},
     {HTTP_GET, "/risks/{id}", WHO_ANY, .read = risks_get, .cache = {RISKS | ASSETS, TTL_RISKS},
      .status = 200, .answers = "Risk", .summary = "One risk, by id or ref"},
     {HTTP_PATCH, "/risks/{id}", WHO_ANALYST, .act = risks_update, .status = 200,
@@ -176,8 +176,12 @@ const struct schema schemas[] = {
              "level:string status:string"},
     {"RiskPage", SCHEMA_PAGE, .item = "Risk"},
     {"RiskArray", SCHEMA_ARRAY, .item = "RiskRecord"},
-    {"Bulk", SCHEMA_RECORD, .more = "ids:[string set:RiskChange delete:boolean"},
-    {"BulkResult", SCHEMA_RECORD, .more = "updated:integer deleted:integer"},
+    {"Bulk", SCHEMA_RECORD,
+     .more = "ids:[string set:RiskChange delete:boolean restore:boolean changes:[BulkChange"},
+    {"BulkChange", SCHEMA_RECORD, .more = "id:string version:integer set:RiskChange"},
+    {"BulkResult", SCHEMA_RECORD,
+     .more = "updated:integer deleted:integer restored:integer items:[RiskVersion"},
+    {"RiskVersion", SCHEMA_RECORD, .more = "id:string version:integer"},
     {"Change", SCHEMA_RECORD,
      .more = "at:string actor:string actor_id:string? action:string "
              "version:integer member:string? subject:string? from:any "

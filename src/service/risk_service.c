@@ -93,8 +93,10 @@ enum status risk_service_create(struct service *service, struct risk_change *cha
     return writer_end(&writer, status, err);
 }
 
+/** `ret_version`: the one it has then, the same if nothing differed. */
 static enum status change_risk(struct writer *writer, const struct risk_page *page,
-                               const struct risk_change *change, struct err *err)
+                               const struct risk_change *change, int64_t *ret_version,
+                               struct err *err)
 {
     struct risk after = page->risk;
     field_copy_all(&risk_table, change->mask, &after, &change->risk, writer->arena);
@@ -107,7 +109,9 @@ static enum status change_risk(struct writer *writer, const struct risk_page *pa
         update.assets = assets;
         update.asset_count = change->asset_ids->count;
     }
-    return writer_update_risk(writer, &update, err);
+    enum status status = writer_update_risk(writer, &update, err);
+    *ret_version = after.version;
+    return status;
 }
 
 enum status risk_service_update(struct service *service, const char *id_or_ref, int64_t if_match,
@@ -119,23 +123,24 @@ enum status risk_service_update(struct service *service, const char *id_or_ref, 
     if (status != OK)
         return status;
     struct risk_page page;
+    int64_t version;
     status = writer_load(&writer, id_or_ref, if_match, &page, err);
     if (status == OK)
-        status = change_risk(&writer, &page, change, err);
+        status = change_risk(&writer, &page, change, &version, err);
     if (status == OK)
         status = risk_store_page(writer.db, page.risk.id, writer.arena, ret_page, err);
     return writer_end(&writer, status, err);
 }
 
+/** `ret_page`: the risk as it was, with its version. */
 static enum status delete_risk(struct writer *writer, const char *id_or_ref, int64_t if_match,
-                               struct err *err)
+                               struct risk_page *ret_page, struct err *err)
 {
-    struct risk_page page;
-    enum status status = writer_load(writer, id_or_ref, if_match, &page, err);
+    enum status status = writer_load(writer, id_or_ref, if_match, ret_page, err);
     if (status == OK)
-        status = account_may_delete(writer->service->caller, page.risk.created_by, err);
+        status = account_may_delete(writer->service->caller, ret_page->risk.created_by, err);
     if (status == OK)
-        status = writer_delete_risk(writer, &page, true, err);
+        status = writer_delete_risk(writer, ret_page, true, err);
     return status;
 }
 
@@ -146,8 +151,22 @@ enum status risk_service_delete(struct service *service, const char *id_or_ref, 
     enum status status = writer_begin(&writer, service, err);
     if (status != OK)
         return status;
-    status = delete_risk(&writer, id_or_ref, if_match, err);
+    struct risk_page page;
+    status = delete_risk(&writer, id_or_ref, if_match, &page, err);
     return writer_end(&writer, status, err);
+}
+
+static enum status restore_risk(struct writer *writer, const char *id_or_ref,
+                                struct risk_page *ret_page, struct err *err)
+{
+    enum status status = risk_store_page(writer->db, id_or_ref, writer->arena, ret_page, err);
+    if (status == OK && !ret_page->risk.deleted_at)
+        status = err_set(err, CONFLICT, NULL, "this risk is not deleted");
+    if (status == OK)
+        status = account_may_delete(writer->service->caller, ret_page->risk.created_by, err);
+    if (status == OK)
+        status = writer_delete_risk(writer, ret_page, false, err);
+    return status;
 }
 
 enum status risk_service_restore(struct service *service, const char *id_or_ref,
@@ -158,51 +177,95 @@ enum status risk_service_restore(struct service *service, const char *id_or_ref,
     if (status != OK)
         return status;
     struct risk_page page;
-    status = risk_store_page(writer.db, id_or_ref, writer.arena, &page, err);
-    if (status == OK && !page.risk.deleted_at)
-        status = err_set(err, CONFLICT, NULL, "this risk is not deleted");
-    if (status == OK)
-        status = account_may_delete(service->caller, page.risk.created_by, err);
-    if (status == OK)
-        status = writer_delete_risk(&writer, &page, false, err);
+    status = restore_risk(&writer, id_or_ref, &page, err);
     if (status == OK)
         status = risk_store_page(writer.db, page.risk.id, writer.arena, ret_page, err);
     return writer_end(&writer, status, err);
 }
 
-static enum status bulk_one(struct writer *writer, const char *id, const struct risk_change *change,
-                            bool delete_it, struct err *err)
+static bool is_named_before(const struct bulk_item *items, size_t count, const char *id)
 {
-    struct risk_page page;
-    if (delete_it)
-        return delete_risk(writer, id, 0, err);
-    enum status status = writer_load(writer, id, 0, &page, err);
-    return status == OK ? change_risk(writer, &page, change, err) : status;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i].id, id) == 0)
+            return true;
+    return false;
 }
 
-enum status risk_service_bulk(struct service *service, struct texts ids,
-                              const struct risk_change *change, bool delete_them,
-                              int64_t *ret_changed, struct err *err)
+/** The items before `index` are done, and have ids. */
+static enum status bulk_one(struct writer *writer, enum bulk_action action, struct bulk_item *items,
+                            size_t index, struct err *err)
 {
+    struct bulk_item *item = &items[index];
+    struct risk_page page;
+    int64_t version = 0;
+    enum status status = OK;
+    switch (action) {
+    case BULK_SET:
+        status = writer_load(writer, item->id, item->version, &page, err);
+        if (status == OK && is_named_before(items, index, page.risk.id))
+            status = err_set(err, INVALID, NULL, "this risk is named twice");
+        if (status == OK)
+            status = change_risk(writer, &page, item->change, &version, err);
+        break;
+    case BULK_DELETE:
+        status = delete_risk(writer, item->id, item->version, &page, err);
+        break;
+    case BULK_RESTORE:
+        status = restore_risk(writer, item->id, &page, err);
+        break;
+    }
+    if (status != OK)
+        return status;
+    if (action != BULK_SET)
+        version = page.risk.version + 1;
+    *item = (struct bulk_item){
+        .id = page.risk.id, .version = version, .was_changed = version != page.risk.version};
+    return OK;
+}
+
+/** What is wrong with one item; versions that are not the risks' gather. */
+static enum status blame(struct err *err, enum status status, const char *name,
+                         const struct err *why, bool is_first)
+{
+    if (is_first || status != STALE)
+        err_init(err);
+    err_add(err, name, "%s", why->items[0].message);
+    err->retry_after_s = why->retry_after_s;
+    return status;
+}
+
+static enum status bulk_all(struct writer *writer, enum bulk_action action, struct bulk_item *items,
+                            size_t count, const char *name, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < count; i++) {
+        struct err why;
+        err_init(&why);
+        enum status one = bulk_one(writer, action, items, i, &why);
+        if (one == OK)
+            continue;
+        status =
+            blame(err, one, arena_format(writer->arena, "%s[%zu]", name, i), &why, status == OK);
+        if (status != STALE)
+            return status;
+    }
+    return status;
+}
+
+enum status risk_service_bulk(struct service *service, enum bulk_action action,
+                              struct bulk_item *items, size_t count, const char *name,
+                              struct err *err)
+{
+    static const char *const done[] = {
+        [BULK_SET] = "set", [BULK_DELETE] = "deleted", [BULK_RESTORE] = "restored"};
     struct writer writer;
     enum status status = writer_begin(&writer, service, err);
     if (status != OK)
         return status;
-    for (size_t i = 0; status == OK && i < ids.count; i++) {
-        status = bulk_one(&writer, ids.items[i], change, delete_them, err);
-        if (status != OK) {
-            char message[ERR_MESSAGE_SIZE];
-            snprintf(message, sizeof message, "%s", err->items[0].message);
-            err_set(err, status, arena_format(service->arena, "ids[%zu]", i), "%s", message);
-        }
-    }
+    status = bulk_all(&writer, action, items, count, name, err);
     writer.target = "";
-    writer.detail =
-        arena_format(service->arena, "%s %zu risks", delete_them ? "deleted" : "set", ids.count);
-    status = writer_end(&writer, status, err);
-    if (status == OK)
-        *ret_changed = (int64_t)ids.count;
-    return status;
+    writer.detail = arena_format(service->arena, "%s %zu risks", done[action], count);
+    return writer_end(&writer, status, err);
 }
 
 enum status risk_service_history(struct service *service, const char *id_or_ref,

@@ -36,10 +36,22 @@ enum status risk_service_delete(struct service *service, const char *id_or_ref, 
 enum status risk_service_restore(struct service *service, const char *id_or_ref,
                                  struct risk_page *ret_page, struct err *err) MUST_CHECK;
 
-/** All or nothing: the members of `change`, or deletion. `ids` are ids or refs. */
-enum status risk_service_bulk(struct service *service, struct texts ids,
-                              const struct risk_change *change, bool delete_them,
-                              int64_t *ret_changed, struct err *err) MUST_CHECK;
+enum bulk_action { BULK_SET, BULK_DELETE, BULK_RESTORE };
+
+/** One risk of many. */
+struct bulk_item {
+    const char *id;  /* or ref; afterwards the id */
+    int64_t version; /* the one the caller saw, 0 for any; afterwards the new one */
+    const struct risk_change *change; /* BULK_SET: the members; else NULL */
+    bool was_changed;                 /* afterwards: it differed */
+};
+/**
+ * All or nothing. A failure names its item as `name`[i]; of versions that are not the risks', all
+ * are named (STALE). INVALID if a risk is named twice. Else as with one risk.
+ */
+enum status risk_service_bulk(struct service *service, enum bulk_action action,
+                              struct bulk_item *items, size_t count, const char *name,
+                              struct err *err) MUST_CHECK;
 
 /** Newest first; of one risk (deleted ones too), or with `id_or_ref` NULL of all. */
 enum status risk_service_history(struct service *service, const char *id_or_ref,

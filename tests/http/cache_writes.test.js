@@ -150,6 +150,16 @@ const WRITES = [
     }, ({ items }, { other }) => {
         assert.ok(!items.some((risk) => risk.id === other.id));
     }],
+    ['a restoring in bulk', (admin, { other }) => {
+        return admin.expect(200, 'POST', '/risks/bulk', { ids: [other.id], restore: true });
+    }, ({ items }, { other }) => {
+        assert.ok(items.some((risk) => risk.id === other.id));
+    }],
+    ['changes in bulk', (admin, { other }) => {
+        return admin.expect(200, 'POST', '/risks/bulk', { changes: [{ id: other.id, set: { owner: 'Bulk' } }] });
+    }, ({ items }, { other }) => {
+        assert.strictEqual(items.find((risk) => risk.id === other.id).owner, 'Bulk');
+    }],
     ['a deletion', (admin, { risk }) => admin.expect(204, 'DELETE', `/risks/${risk.id}`), ({ item }) => {
         assert.strictEqual(item, undefined);
     }],

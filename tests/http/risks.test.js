@@ -1,4 +1,4 @@
-/** Risks one by one and in bulk. Lists and search are in risk_lists.test.js. */
+/** Risks one by one. Lists and search are in risk_lists.test.js, many at once in bulk.test.js. */
 'use strict';
 
 const assert = require('node:assert');
@@ -320,80 +320,6 @@ async function protocolTests(t, server, analyst) {
     });
 }
 
-async function bulkTests(t, server, analyst) {
-    const titled = async (title) => (await analyst.all('/risks')).filter((risk) => risk.title === title);
-
-    await t.test('bulk set changes every named risk in one step', async () => {
-        const risks = [];
-        for (let i = 0; i < 5; i++) {
-            risks.push(await makeRisk(analyst, { title: 'Bulk set' }));
-        }
-        const set = { status: 'ACCEPTED', owner: 'Bo', category: 'Bulk', tags: ['b', 'c'] };
-        await analyst.expect(200, 'POST', '/risks/bulk', { ids: risks.map((risk) => risk.id), set });
-        for (const risk of await titled('Bulk set')) {
-            const { status, owner, category, tags } = risk;
-            assert.deepStrictEqual({ status, owner, category, tags }, set);
-            assert.strictEqual(risk.version, 2);
-        }
-    });
-
-    await t.test('bulk set with one unknown id changes none', async () => {
-        const risk = await makeRisk(analyst, { title: 'Bulk refused' });
-        const body = { ids: [risk.id, UNKNOWN_ID], set: { status: 'CLOSED' } };
-        const reply = await analyst.post('/risks/bulk', body);
-        assertProblem(reply, [404, 422]);
-        assert.ok(reply.body.includes(UNKNOWN_ID) || reply.body.includes('ids[1]'), `which one? ${reply.body}`);
-        assert.deepStrictEqual((await analyst.get(`/risks/${risk.id}`)).json, risk);
-    });
-
-    await t.test('bulk delete deletes all or, with one unknown id, none', async () => {
-        const risks = [await makeRisk(analyst, { title: 'Bulk delete' }), await makeRisk(analyst, { title: 'Bulk delete' })];
-        const ids = risks.map((risk) => risk.id);
-        assertProblem(await analyst.post('/risks/bulk', { ids: [...ids, UNKNOWN_ID], delete: true }), [404, 422]);
-        assert.strictEqual((await titled('Bulk delete')).length, 2);
-        await analyst.expect(200, 'POST', '/risks/bulk', { ids, delete: true });
-        assert.strictEqual((await titled('Bulk delete')).length, 0);
-    });
-
-    await t.test('bulk refuses what it cannot mean, and changes nothing', async () => {
-        const risk = await makeRisk(analyst, { title: 'Bulk nonsense' });
-        const ids = [risk.id];
-        const bodies = [
-            {},
-            { ids },
-            { set: { status: 'CLOSED' } },
-            { ids: [], set: { status: 'CLOSED' } },
-            { ids, set: {} },
-            { ids, set: 'x' },
-            { ids, set: [] },
-            { ids, set: null },
-            { ids, set: { status: 'NOPE' } },
-            { ids, set: { title: 'not in bulk' } },
-            { ids, set: { score: 1 } },
-            { ids, set: { status: 'CLOSED' }, delete: true },
-            { ids, delete: false },
-            { ids, delete: 'yes' },
-            { ids: risk.id, delete: true },
-            { ids: [5], delete: true },
-            { ids: Array(201).fill(risk.id), delete: true },
-        ];
-        for (const body of bodies) {
-            assertProblem(await analyst.post('/risks/bulk', body), [400, 422]);
-        }
-        assert.deepStrictEqual((await analyst.get(`/risks/${risk.id}`)).json, risk);
-    });
-
-    await t.test('bulk takes 200 risks at once', async () => {
-        const ids = [];
-        for (let i = 0; i < 200; i += 20) {
-            const made = await Promise.all(Array.from({ length: 20 }, () => makeRisk(analyst, { title: 'Two hundred' })));
-            ids.push(...made.map((risk) => risk.id));
-        }
-        await analyst.expect(200, 'POST', '/risks/bulk', { ids, set: { status: 'CLOSED' } });
-        assert.strictEqual((await analyst.get('/risks?status=CLOSED&q=Two%20hundred')).json.total, 200);
-    });
-}
-
 test('risks', async (t) => {
     const server = await startServer(t, { env: { DB_POOL_MAX_WAITING: '100' } });
     const analyst = await server.as('analyst');
@@ -402,5 +328,4 @@ test('risks', async (t) => {
     await deleteTests(t, server, analyst);
     await versionTests(t, server, analyst);
     await protocolTests(t, server, analyst);
-    await bulkTests(t, server, analyst);
 });

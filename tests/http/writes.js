@@ -66,6 +66,8 @@ const KINDS = {
     'risks deleted in bulk': [2, (r) => r.ifMany(['POST', '/risks/bulk', { ids: r.riskIds(5), delete: true }]), (r, { body }) => {
         r.deleted.push(...body.ids);
     }],
+    'risks restored in bulk': [2, (r) => r.ifRoom(r.on(r.deleted, (id) => ['POST', '/risks/bulk', { ids: [id], restore: true }]))],
+    'risks changed in bulk, each its own': [3, (r) => ['POST', '/risks/bulk', { changes: r.riskIds(4).map((id) => ({ id, set: r.bulkChange() })) }]],
 
     'mitigation created': [8, (r) => r.onRisk(({ id, mitigations }) => {
         return mitigations.length < PER_RISK_MAX ? ['POST', `/risks/${id}/mitigations`, r.newMitigation()] : undefined;

@@ -98,12 +98,10 @@ static enum status delete_and_restore(struct works *w, struct err *err)
 static enum status bulk(struct works *w, struct err *err)
 {
     static int64_t turn;
-    int64_t changed;
-    const char *ids[] = {w->risk};
     struct risk_change change = {.mask = field_bit(&risk_table, "probability")};
     change.risk.probability = 1 + ++turn % 5;
-    return risk_service_bulk(&w->service, (struct texts){.items = ids, .count = 1}, &change, false,
-                             &changed, err);
+    struct bulk_item item = {.id = w->risk, .change = &change};
+    return risk_service_bulk(&w->service, BULK_SET, &item, 1, "ids", err);
 }
 
 static enum status update_asset(struct works *w, struct err *err)
