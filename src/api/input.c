@@ -60,6 +60,7 @@ static bool own_param(const struct route *route, struct question *question,
 enum status input_parameters(const struct route *route, struct http_params given,
                              struct arena *arena, struct question *question, struct err *err)
 {
+    static const char *const list_paging[] = {"page", "limit", "after", NULL};
     unsigned seen = 0;
     for (size_t i = 0; i < route->param_count; i++)
         question->params[i] = route->params[i].otherwise;
@@ -73,7 +74,7 @@ enum status input_parameters(const struct route *route, struct http_params given
                 return status;
             continue;
         }
-        if (!route->list)
+        if (!route->list || (route->is_whole && text_index(list_paging, param->name) >= 0))
             return err_set(err, MALFORMED, param->name, "is not a parameter of this route");
         status = list_request_set(&question->list, param->name, param->value, arena, err);
         if (status != OK)

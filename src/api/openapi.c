@@ -294,8 +294,9 @@ static void put_filter_type(struct json_writer *out, const struct list_filter *f
     }
 }
 
-static void put_list_parameters(struct json_writer *out, const struct list_spec *list)
+static void put_list_parameters(struct json_writer *out, const struct route *route)
 {
+    const struct list_spec *list = route->list;
     for (size_t i = 0; i < list->filter_count; i++) {
         if (list->filters[i].internal)
             continue;
@@ -313,6 +314,8 @@ static void put_list_parameters(struct json_writer *out, const struct list_spec 
     open_parameter(out, "sort_dir", "query", "its direction");
     put_names(out, (const char *const[]){"asc", "desc", NULL});
     close_parameter(out);
+    if (route->is_whole)
+        return;
     put_integer_parameter(out, "page", "page × limit is at most 100,000", LIST_DEPTH_MAX, 1);
     put_integer_parameter(out, "limit", "items on a page", LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT);
     open_parameter(out, "after", "query",
@@ -417,7 +420,7 @@ static void put_route(struct json_writer *out, const struct route *route)
     put_path_parameters(out, route->pattern);
     put_own_parameters(out, route);
     if (route->list)
-        put_list_parameters(out, route->list);
+        put_list_parameters(out, route);
     json_close_array(out);
     put_body(out, route);
     put_answers(out, route);

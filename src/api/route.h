@@ -112,6 +112,7 @@ struct route {
     enum body_kind body_kind;
     enum lane lane;
     const struct list_spec *list; /* its filters, sorts and pages are parameters */
+    bool is_whole;                /* all of the list is answered: pages are no parameters */
     const struct param *params;
     size_t param_count;
     const char *takes;   /* schema of the body; NULL: see body_kind */

@@ -144,8 +144,10 @@ const struct route routes[] = {
     {HTTP_POST, "/import/risks", WHO_ANALYST, .act = import_post, .status = 200,
      .body_kind = BODY_FILE, PARAMS(import_params), .answers = "ImportResult",
      .summary = "Import a file, all or nothing"},
-    {HTTP_GET, "/export/risks.json", WHO_ANY, .act = export_get, .status = 200, .answers = "Export",
-     .summary = "The whole register, for import elsewhere"},
+    {HTTP_GET, "/export/risks.json", WHO_ANY, .act = export_get, .status = 200, .list = &risk_list,
+     .is_whole = true, .answers = "Export",
+     .summary = "The whole register, for import elsewhere; with filters or an order the risks of "
+                "that list"},
 
     {HTTP_GET, "/health", WHO_PUBLIC, .act = health_get, .status = 200, .lane = LANE_LOOP,
      .answers = "Health", .summary = "Is it well; 503 when it is not"},

@@ -84,14 +84,17 @@ static int open_spool(void)
     return fd >= 0 ? fd : memfd_create("export", MFD_CLOEXEC);
 }
 
+/** Whoever names a filter or an order means the list as it is shown, else everything is meant. */
 enum status export_get(struct call *call, struct err *err)
 {
+    const struct list_request *list = &call->question.list;
+    const struct list_request *view = list->seen ? list : NULL;
     int fd = open_spool();
     if (fd < 0) {
         log_event(LOG_ERROR, "no_spool_file", LOG_TEXT("error", strerror(errno)));
         return err_set(err, UNAVAILABLE, NULL, "there is no room for the export");
     }
-    enum status status = export_json(call->question.service, fd, NULL, NULL, err);
+    enum status status = export_json(call->question.service, view, fd, NULL, NULL, err);
     off_t size = status == OK ? lseek(fd, 0, SEEK_END) : -1;
     if (size < 0) {
         close(fd);
@@ -102,7 +105,7 @@ enum status export_get(struct call *call, struct err *err)
     call->file_bytes = (uint64_t)size;
     http_add_header(call->request, "Content-Disposition",
                     arena_format(call->question.service->arena,
-                                 "attachment; filename=\"openrisk-%s.json\"",
+                                 "attachment; filename=\"openrisk-%s%s.json\"", view ? "view-" : "",
                                  call->question.service->today));
     return OK;
 }

@@ -124,7 +124,7 @@ static enum status export_to_file(struct service *service, const char *path,
         return err_set(err, CONFLICT, NULL, "%s exists already; choose another name", path);
     if (fd < 0)
         return err_set(err, UNAVAILABLE, NULL, "cannot make %s: %s", path, strerror(errno));
-    enum status status = export_json(service, fd, show, progress, err);
+    enum status status = export_json(service, NULL, fd, show, progress, err);
     if (status == OK && fsync(fd) != 0)
         status = err_set(err, UNAVAILABLE, NULL, "cannot write %s: %s", path, strerror(errno));
     close(fd);
@@ -146,7 +146,7 @@ enum status run_export(struct call *call, struct err *err)
     struct service service = call_service(call, &opened, "openrisk export");
     progress_init(&progress, "exporting");
     status = path ? export_to_file(&service, path, &progress, err)
-                  : export_json(&service, STDOUT_FILENO, isatty(STDOUT_FILENO) ? NULL : show,
+                  : export_json(&service, NULL, STDOUT_FILENO, isatty(STDOUT_FILENO) ? NULL : show,
                                 &progress, err);
     progress_end(&progress);
     if (status == OK && path)

@@ -19,6 +19,7 @@ enum { BATCH = 100, FLUSH_BYTES = 1 << 16 };
 struct export
 {
     struct service *service;
+    const struct list_request *view; /* NULL: everything */
     struct document_tables tables;
     struct arena arena; /* of the batch */
     struct buf text;
@@ -135,35 +136,58 @@ static enum status put_risk(struct export *export, const struct risk_page *page,
 
 static enum status put_batch(struct export *export, struct err *err)
 {
-    enum status status =
-        risk_store_fill(export->service->db, export->pages, export->count, &export->arena, err);
+    struct db *db = export->service->db;
+    enum status status = OK;
+    if (export->view)
+        status = risk_store_load(db, export->pages, export->count, &export->arena, err);
+    if (status == OK)
+        status = risk_store_fill(db, export->pages, export->count, &export->arena, err);
     for (size_t i = 0; status == OK && i < export->count; i++) {
         status = put_risk(export, &export->pages[i], err);
         if (status == OK)
             status = flush_some(export, err);
     }
     export->done += (int64_t) export->count;
-    if (status == OK && export->progress)
+    if (status == OK && export->progress && !export->view)
         export->progress(export->context, export->done, export->all);
     export->count = 0;
     arena_clear(&export->arena);
     return status;
 }
 
+/** Everything: whole rows. A view: their numbers, so that no whole rows are sorted. */
+static enum status select_risks(struct export *export, struct db_rows *ret_rows, struct err *err)
+{
+    struct service *service = export->service;
+    if (export->view)
+        return list_select_all(service->db, export->view, service->today, "", NULL, service->arena,
+                               ret_rows, err);
+    enum status status =
+        db_select_int(service->db, &queries[QUERY_RISKS_COUNT], DB_NO_PARAMS, &export->all, err);
+    if (status == OK)
+        status = db_select(service->db, &queries[QUERY_RISKS_ALL], DB_NO_PARAMS, ret_rows, err);
+    return status;
+}
+
+static void read_risk(struct export *export, const struct db_rows *rows, struct risk *risk)
+{
+    if (export->view) {
+        risk->ref = db_int(rows, 0);
+        return;
+    }
+    db_read_record(rows, 0, &risk_table, &export->arena, risk);
+    risk->deleted_at = db_int(rows, (int)risk_table.count);
+}
+
 static enum status put_risks(struct export *export, struct err *err)
 {
-    struct db *db = export->service->db;
-    enum status status =
-        db_select_int(db, &queries[QUERY_RISKS_COUNT], DB_NO_PARAMS, &export->all, err);
     AUTO_ROWS struct db_rows rows = {0};
-    if (status == OK)
-        status = db_select(db, &queries[QUERY_RISKS_ALL], DB_NO_PARAMS, &rows, err);
+    enum status status = select_risks(export, &rows, err);
     json_open_array(&export->out, "risks");
     while (status == OK && db_next(&rows)) {
         struct risk_page *page = &export->pages[export->count++];
         *page = (struct risk_page){0};
-        db_read_record(&rows, 0, &risk_table, &export->arena, &page->risk);
-        page->risk.deleted_at = db_int(&rows, (int)risk_table.count);
+        read_risk(export, &rows, &page->risk);
         if (export->count == BATCH)
             status = put_batch(export, err);
     }
@@ -175,11 +199,24 @@ static enum status put_risks(struct export *export, struct err *err)
     return status;
 }
 
+/** Of a view only those that its risks name: import needs them, and nobody asked for others. */
+static enum status select_assets(struct export *export, struct db_rows *ret_rows, struct err *err)
+{
+    struct service *service = export->service;
+    if (!export->view)
+        return db_select(service->db, &queries[QUERY_ASSETS_ALL], DB_NO_PARAMS, ret_rows, err);
+    const char *before = arena_format(service->arena,
+                                      "SELECT %s FROM asset WHERE id IN (SELECT asset_id "
+                                      "FROM risk_asset WHERE risk_ref IN (",
+                                      asset_columns);
+    return list_select_all(service->db, export->view, service->today, before, ")) ORDER BY id",
+                           service->arena, ret_rows, err);
+}
+
 static enum status put_assets(struct export *export, struct err *err)
 {
     AUTO_ROWS struct db_rows rows = {0};
-    enum status status =
-        db_select(export->service->db, &queries[QUERY_ASSETS_ALL], DB_NO_PARAMS, &rows, err);
+    enum status status = select_assets(export, &rows, err);
     json_open_array(&export->out, "assets");
     while (status == OK && db_next(&rows)) {
         struct asset asset;
@@ -210,7 +247,7 @@ static enum status put_document(struct export *export, struct err *err)
     return status == OK ? flush(export, err) : status;
 }
 
-enum status export_json(struct service *service, int fd,
+enum status export_json(struct service *service, const struct list_request *view, int fd,
                         void (*progress)(void *context, int64_t done, int64_t all), void *context,
                         struct err *err)
 {
@@ -219,6 +256,7 @@ enum status export_json(struct service *service, int fd,
         return status;
     struct export *export = arena_zalloc(service->arena, 1, sizeof *export);
     export->service = service;
+    export->view = view;
     export->fd = fd;
     export->progress = progress;
     export->context = context;

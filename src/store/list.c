@@ -436,6 +436,20 @@ static struct query build_page(struct builder *b)
     return builder_finish(b);
 }
 
+/* Only the numbers are sorted; who wants more of the rows reads them by these. */
+static struct query build_all(struct builder *b, const char *before, const char *after)
+{
+    buf_printf(&b->sql, "%sSELECT %s", before, b->request->spec->row);
+    put_where(b);
+    if (after)
+        buf_puts(&b->sql, after);
+    else
+        put_order(b);
+    struct query query = builder_finish(b);
+    query.streams = true;
+    return query;
+}
+
 struct query list_page_query(const struct list_request *request, enum db_dialect dialect, int form,
                              struct arena *arena)
 {
@@ -450,6 +464,24 @@ struct query list_count_query(const struct list_request *request, enum db_dialec
     struct builder b;
     builder_init(&b, request, dialect, COLLECT, "2026-01-01", arena);
     return build_count(&b);
+}
+
+struct query list_all_query(const struct list_request *request, enum db_dialect dialect,
+                            const char *before, const char *after, struct arena *arena)
+{
+    struct builder b;
+    builder_init(&b, request, dialect, COLLECT, "2026-01-01", arena);
+    return build_all(&b, before, after);
+}
+
+enum status list_select_all(struct db *db, const struct list_request *request, const char *today,
+                            const char *before, const char *after, struct arena *arena,
+                            struct db_rows *ret_rows, struct err *err)
+{
+    struct builder b;
+    builder_init(&b, request, db_dialect(db), COLLECT, today, arena);
+    struct query query = build_all(&b, before, after);
+    return db_select(db, &query, b.params, b.count, ret_rows, err);
 }
 
 /** Ask how many there are. `b` holds the parameters. */

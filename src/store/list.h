@@ -135,11 +135,22 @@ enum status list_read(struct db *db, const struct list_request *request, const c
                       struct arena *arena, list_row *row, void *context,
                       struct list_result *ret_result, struct err *err) MUST_CHECK;
 
+/**
+ * All rows that are asked for, whatever page and limit say: their numbers, in the order of the
+ * request. With `after` another statement has them as a set instead: "SELECT … WHERE risk_ref IN ("
+ * and ")". The rows stream, and are the caller's to end.
+ */
+enum status list_select_all(struct db *db, const struct list_request *request, const char *today,
+                            const char *before, const char *after, struct arena *arena,
+                            struct db_rows *ret_rows, struct err *err) MUST_CHECK;
+
 /** The SQL texts alone, for the test of plans. `form`: 0 collects, 1 sifts, 2 walks. */
 struct query list_page_query(const struct list_request *request, enum db_dialect dialect, int form,
                              struct arena *arena);
 struct query list_count_query(const struct list_request *request, enum db_dialect dialect,
                               struct arena *arena);
+struct query list_all_query(const struct list_request *request, enum db_dialect dialect,
+                            const char *before, const char *after, struct arena *arena);
 
 /* The lists of the program. */
 extern const struct list_spec risk_list;

@@ -157,6 +157,8 @@ const struct query queries[QUERIES] = {
                          "SELECT " RISK_COLUMNS " FROM risk WHERE deleted_at IS NULL "
                          "AND status <> 'CLOSED' ORDER BY score DESC, id LIMIT $1",
                          READS},
+    [QUERY_RISKS_OF_REFS] = {"risks_of_refs",
+                             OF_REFS("SELECT " RISK_COLUMNS " FROM risk WHERE ref ", "")},
     [QUERY_RISKS_COUNT] = {"risks_count", "SELECT count(*) FROM risk", READS},
     [QUERY_RISKS_OF_ASSET] = {"risks_of_asset",
                               "SELECT risk_ref FROM risk_asset WHERE asset_id = $1 "

@@ -380,16 +380,37 @@ static const enum query_id of_risks[] = {QUERY_ASSETS_OF_RISKS, QUERY_MITIGATION
 static const enum query_id of_risk[] = {QUERY_ASSETS_OF_RISK, QUERY_MITIGATIONS_OF_RISK,
                                         QUERY_SUB_ACTIONS_OF_RISK};
 
-enum status risk_store_fill(struct db *db, struct risk_page *pages, size_t count,
-                            struct arena *arena, struct err *err)
+/** "[1,7,12]": how refs go into a statement; in the arena. */
+static const char *refs_of(const struct risk_page *pages, size_t count, struct arena *arena)
 {
     AUTO_BUF struct buf refs;
-    AUTO_CHILDREN struct children children = {0};
     buf_init(&refs, 32 * (count + 1));
     for (size_t i = 0; i < count; i++)
         buf_printf(&refs, "%s%" PRId64, i ? "," : "[", pages[i].risk.ref);
     buf_puts(&refs, count ? "]" : "[]");
-    enum status status = select_children(db, of_risks, refs.data, &children, err);
+    return arena_memdup(arena, refs.data, refs.length);
+}
+
+enum status risk_store_load(struct db *db, struct risk_page *pages, size_t count,
+                            struct arena *arena, struct err *err)
+{
+    AUTO_ROWS struct db_rows rows = {0};
+    enum status status = db_select(db, &queries[QUERY_RISKS_OF_REFS],
+                                   DB_PARAMS(DB_TEXT(refs_of(pages, count, arena))), &rows, err);
+    while (status == OK && db_next(&rows)) {
+        struct risk risk;
+        read_risk(&rows, 0, arena, &risk);
+        page_of(pages, count, risk.ref)->risk = risk;
+    }
+    return status == OK ? db_end(&rows, err) : status;
+}
+
+enum status risk_store_fill(struct db *db, struct risk_page *pages, size_t count,
+                            struct arena *arena, struct err *err)
+{
+    AUTO_CHILDREN struct children children = {0};
+    enum status status =
+        select_children(db, of_risks, refs_of(pages, count, arena), &children, err);
     if (status == OK)
         status = read_children(&children, pages, count, arena, err);
     return status;

@@ -72,6 +72,10 @@ struct mitigation_page {
     size_t sub_action_count;
 };
 
+/** Fill `risk` of pages whose `risk.ref` is that of a risk, in this order: one statement. */
+enum status risk_store_load(struct db *db, struct risk_page *pages, size_t count,
+                            struct arena *arena, struct err *err) MUST_CHECK;
+
 /** Fill assets, mitigations and sub-actions of risks whose `risk` is set: three statements. */
 enum status risk_store_fill(struct db *db, struct risk_page *pages, size_t count,
                             struct arena *arena, struct err *err) MUST_CHECK;

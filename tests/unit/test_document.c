@@ -58,7 +58,7 @@ static char *export(struct store_fixture *store)
 {
     struct err err;
     int fd = memfd_create("export", 0);
-    assert_int_equal(export_json(&store->service, fd, NULL, NULL, &err), OK);
+    assert_int_equal(export_json(&store->service, NULL, fd, NULL, NULL, &err), OK);
     size_t length = (size_t)lseek(fd, 0, SEEK_END);
     char *text = mem_zalloc(length + 1, 1);
     assert_int_equal(pread(fd, text, length, 0), length);

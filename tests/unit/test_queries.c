@@ -183,8 +183,8 @@ static const char *sample_value(const struct list_filter *filter)
 
 /**
  * All forms of a list's page. Sifting and walking must never sort: that is what they are for.
- * Collecting may sort what it found, at most LIST_COUNT_MAX rows. Searching an asset's name tests
- * each name, which is what its index of names is scanned for.
+ * Collecting may sort what it found, at most LIST_COUNT_MAX rows, and an export all of it.
+ * Searching an asset's name tests each name, which is what its index of names is scanned for.
  */
 static void check_list(struct store_fixture *store, struct list_request *request)
 {
@@ -201,6 +201,10 @@ static void check_list(struct store_fixture *store, struct list_request *request
         if (bad)
             fail_msg("%s\n%s", query.sql, bad);
     }
+    struct query all = list_all_query(request, DIALECT_SQLITE, "", NULL, &store->arena);
+    const char *bad_all = bad_step(store, all.sql, log, false);
+    if (bad_all)
+        fail_msg("%s\n%s", all.sql, bad_all);
     struct query count = list_count_query(request, DIALECT_SQLITE, &store->arena);
     const char *bad = bad_step(store, count.sql, log, false);
     if (bad)
