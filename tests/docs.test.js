@@ -13,7 +13,7 @@ const { cli, ROOT, startServer } = require('./http/lib');
 const { operationsOf } = require('./http/register');
 
 /** Pages for users and operators: what they name must be there. */
-const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/metrics.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md', 'docs/performance.md', 'docs/load-testing.md', 'docs/staging-checklist.md'];
+const GUIDES = ['README.md', 'docs/operations.md', 'docs/import-export.md', 'docs/keyboard-shortcuts.md', 'docs/api.md', 'docs/caching.md', 'docs/cluster.md', 'docs/metrics.md', 'docs/runbook.md', 'docs/monitoring.md', 'docs/quick-reference.md', 'docs/performance.md', 'docs/load-testing.md', 'docs/staging-checklist.md'];
 /** For which no setting of the program stands. */
 const OTHER_NAMES = [
     'OPENRISK_BINARY', 'OPENRISK_TEST_FULL', 'HTTP_GET',

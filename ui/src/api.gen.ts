@@ -94,11 +94,26 @@ export interface Bulk {
     ids: string[];
     set: RiskChange;
     delete: boolean;
+    restore: boolean;
+    changes: BulkChange[];
+}
+
+export interface BulkChange {
+    id: string;
+    version: number;
+    set: RiskChange;
 }
 
 export interface BulkResult {
     updated: number;
     deleted: number;
+    restored: number;
+    items: RiskVersion[];
+}
+
+export interface RiskVersion {
+    id: string;
+    version: number;
 }
 
 export interface Change {
