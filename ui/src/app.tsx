@@ -1,7 +1,7 @@
 /** The frame around all pages: who has signed in, the navigation, the dialogs that can be opened everywhere. */
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { away } from './api';
+import { away, request } from './api';
 import { Help } from './components/help';
 import { NewRisk } from './components/new-risk';
 import { Palette } from './components/palette';
@@ -114,6 +114,9 @@ function Away() {
             changed();
         }
         wasAway.current = isAway;
+        // What is on the screen asks again by itself; but there may be nothing that was being read.
+        const timer = isAway ? setInterval(() => void request('GET', '/health', { anonymous: true }).catch(() => undefined), 1000) : 0;
+        return () => clearInterval(timer);
     }, [isAway]);
     return <div role="status" class="away">{isAway && <p>{t('app.away')}</p>}</div>;
 }
