@@ -75,7 +75,7 @@ for (const format of Object.keys(READERS)) {
             await check(await server.client().get('/risks'), { status: 401, result: 'unauthenticated', user: '-' });
             await check(await admin.get('/no/such?secret=1'), { status: 404, route: 'none' });
             await check(await admin.delete('/stats'), { status: 405, route: 'none', method: 'DELETE' });
-            await check(await server.client(undefined, '').get('/'), { status: 200, route: '/', user: '-' });
+            await check(await server.client(undefined, '').get('/', id('mine-3')), { status: 200, route: '/', user: '-' });
             assert.doesNotMatch(server.log, /such|secret=/);
         });
 

@@ -191,16 +191,6 @@ test('health', async (t) => {
         assert.ok(stdout.includes(json.version), stdout);
     });
 
-    await t.test('the front page says what runs here and where to go on', async () => {
-        const reply = await server.client(undefined, '').get('/');
-        assert.strictEqual(reply.status, 200);
-        assert.match(reply.headers['content-type'], /^text\/plain\b/);
-        for (const [path] of reply.body.matchAll(/\/api\/v1\/\S+/g)) {
-            assert.notStrictEqual((await server.client(undefined, '').get(path)).status, 404, path);
-        }
-        assert.match(reply.body, /\/api\/v1\/openapi\.json/);
-    });
-
     await t.test('the operator\'s listener has /livez and /readyz, and the public one has not', async () => {
         assert.strictEqual((await server.ops.get('/livez')).status, 200);
         assert.strictEqual((await server.ops.get('/readyz')).status, 200);
