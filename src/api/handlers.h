@@ -12,7 +12,7 @@ act_handler tokens_list, tokens_create, tokens_delete;
 /* user_api.c */
 act_handler users_list, users_create, users_update, users_delete, audit_list_get;
 /* risk_api.c */
-read_handler risks_list, risks_get, risks_timeline, activity_list;
+read_handler risks_list, risks_values, risks_get, risks_timeline, activity_list;
 act_handler risks_create, risks_update, risks_delete, risks_restore;
 /* bulk_api.c */
 act_handler risks_bulk;

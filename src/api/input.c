@@ -8,7 +8,7 @@
 #include "api/internal.h"
 
 static enum status set_param(const struct param *param, const char *value, struct arena *arena,
-                             int64_t *ret_value, struct err *err)
+                             int64_t *ret_value, const char **ret_text, struct err *err)
 {
     int64_t number;
     switch (param->kind) {
@@ -34,6 +34,15 @@ static enum status set_param(const struct param *param, const char *value, struc
                            text_alternatives(arena, param->names));
         *ret_value = number;
         return OK;
+    case PARAM_PART:
+        if (text_length(value) > (size_t)param->max)
+            return err_set(err, MALFORMED, param->name, "may have at most %" PRId64 " characters",
+                           param->max);
+        if (text_has_control(value, false))
+            return err_set(err, MALFORMED, param->name, "must not contain control characters");
+        value = text_fold(arena, value);
+        *ret_text = *value ? value : NULL; /* an empty box looks for nothing */
+        return OK;
     }
     return OK;
 }
@@ -49,8 +58,8 @@ static bool own_param(const struct route *route, struct question *question,
         if (*seen & 1u << i)
             *ret_status = err_set(err, MALFORMED, given->name, "is given twice");
         else
-            *ret_status =
-                set_param(&route->params[i], given->value, arena, &question->params[i], err);
+            *ret_status = set_param(&route->params[i], given->value, arena, &question->params[i],
+                                    &question->texts[i], err);
         *seen |= 1u << i;
         return true;
     }

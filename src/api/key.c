@@ -68,8 +68,10 @@ struct cache_key key_of_question(const struct api *api, const struct route *rout
     add_number(&parts, day);
     for (size_t i = 0; i < ROUTE_ARGS_MAX && question->args[i]; i++)
         add_text(&parts, question->args[i]);
-    for (size_t i = 0; i < route->param_count; i++)
+    for (size_t i = 0; i < route->param_count; i++) {
         add_number(&parts, question->params[i]);
+        add_text(&parts, question->texts[i] ? question->texts[i] : "");
+    }
     if (route->list)
         add_list(&parts, &question->list);
     char *text = arena_alloc(arena, parts.bytes), *at = text;

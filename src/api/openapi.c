@@ -249,6 +249,10 @@ static void put_own_parameters(struct json_writer *out, const struct route *rout
             if (param->otherwise >= 0)
                 json_put_string(out, "default", param->names[param->otherwise]);
             break;
+        case PARAM_PART:
+            json_put_string(out, "type", "string");
+            json_put_int(out, "maxLength", param->max);
+            break;
         }
         close_parameter(out);
     }

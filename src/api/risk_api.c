@@ -23,6 +23,22 @@ enum status risks_list(struct question *question, struct err *err)
     return OK;
 }
 
+enum status risks_values(struct question *question, struct err *err)
+{
+    struct value_list list;
+    enum status status =
+        risk_service_values(question->service, (enum value_member)question->params[0],
+                            question->texts[1], (size_t)question->params[2], &list, err);
+    if (status != OK)
+        return status;
+    struct json_writer *out = question->out;
+    json_open_object(out, NULL);
+    json_put_texts(out, "items", list.items);
+    json_put_bool(out, "is_complete", list.is_complete);
+    json_close_object(out);
+    return OK;
+}
+
 static enum status answer_risk(struct question *question, const struct risk_page *page)
 {
     put_risk(question->out, NULL, page);

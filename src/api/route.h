@@ -26,6 +26,7 @@ enum param_kind {
     PARAM_INT,  /* min to max */
     PARAM_FLAG, /* true or false; "" is true; 0 or 1 */
     PARAM_NAME, /* one of `names`; its position */
+    PARAM_PART, /* up to `max` characters to look for; folded, NULL if there is nothing */
 };
 
 /** A query parameter that is not a list's. */
@@ -43,11 +44,12 @@ struct param {
  */
 struct question {
     struct service *service;
-    const char *args[ROUTE_ARGS_MAX]; /* what stood for {id}, … in the path */
-    struct list_request list;         /* of routes with a list */
-    int64_t params[ROUTE_PARAMS_MAX]; /* of routes with parameters */
-    struct json_writer *out;          /* the answer's body */
-    int64_t version;                  /* of the thing that is answered, for its ETag; 0: none */
+    const char *args[ROUTE_ARGS_MAX];    /* what stood for {id}, … in the path */
+    struct list_request list;            /* of routes with a list */
+    int64_t params[ROUTE_PARAMS_MAX];    /* of routes with parameters */
+    const char *texts[ROUTE_PARAMS_MAX]; /* likewise: those that are texts */
+    struct json_writer *out;             /* the answer's body */
+    int64_t version;                     /* of the thing that is answered, for its ETag; 0: none */
 };
 
 /** What an acting handler gets: the question, who asks, and the body. */

@@ -7,6 +7,7 @@
 #include "domain/mitigation.h"
 #include "domain/risk.h"
 #include "service/import.h"
+#include "store/value_store.h"
 
 #define PARAMS(array) .params = (array), .param_count = COUNT_OF(array)
 
@@ -15,6 +16,11 @@ static const struct param trend_params[] = {
 };
 static const struct param top_params[] = {
     {"limit", PARAM_INT, 1, 50, 10, .about = "how many"},
+};
+static const struct param value_params[] = {
+    {"member", PARAM_NAME, .names = value_member_names, .about = "of which member"},
+    {"q", PARAM_PART, .max = 200, .about = "is in the value; case and accents do not matter"},
+    {"limit", PARAM_INT, 1, 100, 20, .about = "how many"},
 };
 static const struct param cache_params[] = {
     {"scope", PARAM_NAME, .otherwise = CACHE_ALL_SCOPES, .names = scope_names,
@@ -71,6 +77,9 @@ const struct route routes[] = {
     {HTTP_POST, "/risks/bulk", WHO_ANALYST, .act = risks_bulk, .status = 200,
      .body_kind = BODY_JSON, .takes = "Bulk", .answers = "BulkResult",
      .summary = "Change, delete or restore up to 200 risks, all or nothing"},
+    {HTTP_GET, "/risks/values", WHO_ANY, .read = risks_values, .cache = {RISKS, TTL_RISKS},
+     .status = 200, PARAMS(value_params), .answers = "Values",
+     .summary = "The values of a member that are in use, to choose from"},
     {HTTP_GET, "/risks/{id}", WHO_ANY, .read = risks_get, .cache = {RISKS | ASSETS, TTL_RISKS},
      .status = 200, .answers = "Risk", .summary = "One risk, by id or ref"},
     {HTTP_PATCH, "/risks/{id}", WHO_ANALYST, .act = risks_update, .status = 200,
@@ -183,6 +192,7 @@ const struct schema schemas[] = {
     {"BulkChange", SCHEMA_RECORD, .more = "id:string version:integer set:RiskChange"},
     {"BulkResult", SCHEMA_RECORD,
      .more = "updated:integer deleted:integer restored:integer items:[RiskVersion"},
+    {"Values", SCHEMA_RECORD, .more = "items:[string is_complete:boolean"},
     {"RiskVersion", SCHEMA_RECORD, .more = "id:string version:integer"},
     {"Change", SCHEMA_RECORD,
      .more = "at:string actor:string actor_id:string? action:string "

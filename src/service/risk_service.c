@@ -44,6 +44,18 @@ enum status risk_service_top(struct service *service, size_t most, struct risk *
     return status;
 }
 
+enum status risk_service_values(struct service *service, enum value_member member, const char *part,
+                                size_t most, struct value_list *ret_list, struct err *err)
+{
+    enum status status = service_begin_read(service, err);
+    if (status != OK)
+        return status;
+    db_last_round(service->db);
+    status = value_store_find(service->db, member, part, most, service->arena, ret_list, err);
+    service_end_read(service);
+    return status;
+}
+
 /** The assets with these ids, in their order. INVALID naming the first that does not exist. */
 static enum status find_assets(struct writer *writer, const struct texts *ids,
                                struct asset **ret_assets, struct err *err)

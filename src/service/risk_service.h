@@ -7,6 +7,7 @@
 #include "service/service.h"
 #include "store/history_store.h"
 #include "store/risk_store.h"
+#include "store/value_store.h"
 
 /** NOT_FOUND for deleted ones too. */
 enum status risk_service_get(struct service *service, const char *id_or_ref,
@@ -17,6 +18,11 @@ enum status risk_service_list(struct service *service, const struct list_request
 /** The `most` highest scores that are not CLOSED, without assets and mitigations. */
 enum status risk_service_top(struct service *service, size_t most, struct risk **ret_risks,
                              size_t *ret_count, struct err *err) MUST_CHECK;
+
+/** See value_store_find(). */
+enum status risk_service_values(struct service *service, enum value_member member, const char *part,
+                                size_t most, struct value_list *ret_list,
+                                struct err *err) MUST_CHECK;
 
 /** What a body may say: the members of `mask`, and the assets unless `asset_ids` is NULL. */
 struct risk_change {

@@ -51,6 +51,18 @@ const char account_columns[] = ACCOUNT_COLUMNS;
           "WHERE mitigation.risk_ref ",                                                            \
           " ORDER BY sub_action.mitigation_id, sub_action.position, sub_action.id")
 
+/* The first $1 different values of an indexed key, see value_store.c. `from`: table and condition.
+ */
+#define NEXT_VALUE(key, from, behind)                                                              \
+    "SELECT " key " FROM " from " AND " key " > " behind " ORDER BY " key " LIMIT 1"
+#define VALUES_BY(first, next)                                                                     \
+    "SELECT value FROM (WITH RECURSIVE seen (value, number) AS (SELECT (" first "), 1 "            \
+    "UNION ALL SELECT (" next "), number + 1 FROM seen WHERE value IS NOT NULL AND number < $1) "  \
+    "SELECT value FROM seen WHERE value IS NOT NULL) AS in_use",                                   \
+        READS
+#define IN_USE(key, from)                                                                          \
+    VALUES_BY(NEXT_VALUE(key, from, "''"), NEXT_VALUE(key, from, "seen.value"))
+
 #define RISKS TOUCHES_RISKS
 #define ASSETS TOUCHES_ASSETS
 #define ACCOUNTS TOUCHES_ACCOUNTS
@@ -171,6 +183,14 @@ const struct query queries[QUERIES] = {
                                     "WHERE risk_asset.asset_id = $1 AND risk.deleted_at IS NULL "
                                     "ORDER BY risk.score DESC, risk.id LIMIT $2",
                                     READS},
+    [QUERY_OWNERS_IN_USE] = {"owners_in_use", IN_USE("owner", "risk WHERE deleted_at IS NULL")},
+    [QUERY_CATEGORIES_IN_USE] = {"categories_in_use",
+                                 IN_USE("category", "risk WHERE deleted_at IS NULL")},
+    [QUERY_TAGS_IN_USE] = {"tags_in_use", IN_USE("label", "risk_label WHERE kind = 'tag'")},
+    [QUERY_FRAMEWORKS_IN_USE] = {"frameworks_in_use",
+                                 IN_USE("label", "risk_label WHERE kind = 'framework'")},
+    [QUERY_SOURCES_IN_USE] = {"sources_in_use",
+                              IN_USE("COALESCE(source, '')", "risk WHERE deleted_at IS NULL")},
     [QUERY_RISK_INSERT] = {"risk_insert",
                            "INSERT INTO risk (id, ref, title, description, impact, probability, "
                            "score, level, status, category, treatment, owner, tags, frameworks, "

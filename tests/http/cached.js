@@ -11,6 +11,7 @@ const { day, makeAsset, makeMitigation, makeRisk } = require('./register');
 /** The routes whose answers are kept, and what a write must touch to make them outdated. */
 const CACHED = {
     '/risks': ['risks', 'assets'],
+    '/risks/values': ['risks'],
     '/risks/{id}': ['risks', 'assets'],
     '/risks/{id}/timeline': ['risks'],
     '/risks/{id}/mitigations': ['risks'],

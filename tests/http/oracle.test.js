@@ -57,6 +57,7 @@ const VARIANTS_OF = {
         '?sort_by=source&page=1000',
         `?limit=5${s.after}`,
     ],
+    '/risks/values': () => ['', '?member=category&q=a', '?member=tag', '?member=framework&limit=1', '?member=source', '?q=an&limit=2'],
     '/risks/{id}': (s) => s.risks,
     '/risks/{id}/timeline': (s) => [...s.risks, ...s.risks.map((id) => `${id}?limit=3&page=2`)],
     '/risks/{id}/mitigations': (s) => s.risks,

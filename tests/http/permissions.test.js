@@ -30,6 +30,7 @@ const WHO = {
     'DELETE /risks/{id}': 'creator_or_admin',
     'POST /risks/{id}/restore': 'creator_or_admin',
     'POST /risks/bulk': 'analyst',
+    'GET /risks/values': 'any',
     'GET /risks/{id}/timeline': 'any',
     'GET /risks/{id}/mitigations': 'any',
     'POST /risks/{id}/mitigations': 'analyst',

@@ -67,6 +67,7 @@ test('a fixed number of statements per request', async (t) => {
         ['GET', '/risks?limit=200'],
         ['GET', '/risks?limit=200&q=risk&tag=one&sort_by=title'],
         ['GET', `/risks?asset_id=${asset.id}&limit=100&page=1`],
+        ['GET', '/risks/values?member=tag'],
         ['GET', `/risks/${first.id}`],
         ['GET', `/risks/${first.id}/timeline`],
         ['GET', `/risks/${first.id}/mitigations`],
@@ -137,6 +138,7 @@ test('a request waits for the database as often as it must', async (t) => {
     const expected = {
         [`/risks/${risk.id}`]: 1,
         [`/risks/${risk.ref}`]: 1,
+        '/risks/values?q=a': 1,
         '/stats': 1,
         '/stats/risk-matrix': 1,
         '/stats/trends?days=365': 1,

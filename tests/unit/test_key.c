@@ -108,6 +108,9 @@ static struct declared of_param(const struct param *param, struct arena *arena)
     case PARAM_NAME:
         add_names(&declared, param->names);
         break;
+    case PARAM_PART:
+        add_two(&declared, "one", "one two");
+        break;
     }
     return declared;
 }
