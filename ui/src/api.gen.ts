@@ -111,6 +111,11 @@ export interface BulkResult {
     items: RiskVersion[];
 }
 
+export interface Values {
+    items: string[];
+    is_complete: boolean;
+}
+
 export interface RiskVersion {
     id: string;
     version: number;
