@@ -282,6 +282,11 @@ static void put_filter_type(struct json_writer *out, const struct list_filter *f
     case LIST_NUMBER:
         json_put_string(out, "type", "integer");
         break;
+    case LIST_SCALE:
+        json_put_string(out, "type", "integer");
+        json_put_int(out, "minimum", 1);
+        json_put_int(out, "maximum", LIST_SCALE_MAX);
+        break;
     case LIST_FLAG:
         json_put_string(out, "type", "boolean");
         break;

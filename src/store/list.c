@@ -33,7 +33,7 @@ static void put_param(struct builder *b, struct db_value value)
 
 /**
  * A condition's text with its parameters in place of ? and today's date in place of !. A + speaks
- * to SQLite's planner only.
+ * to SQLite's planner only, and not where matches are collected by their index.
  */
 static void put_condition(struct builder *b, const char *condition, const struct db_value *values)
 {
@@ -42,7 +42,7 @@ static void put_condition(struct builder *b, const char *condition, const struct
             put_param(b, *values++);
         else if (*condition == '!')
             put_param(b, DB_TEXT(b->today));
-        else if (*condition != '+' || b->dialect == DIALECT_SQLITE)
+        else if (*condition != '+' || (b->dialect == DIALECT_SQLITE && b->form != COLLECT))
             buf_putc(&b->sql, *condition);
     }
 }
@@ -149,6 +149,7 @@ static void put_filter(struct builder *b, const struct list_filter *filter, cons
     case LIST_HUNDREDTHS:
     case LIST_TIME:
     case LIST_NUMBER:
+    case LIST_SCALE:
         values[0] = DB_INT(strtoll(value, NULL, 10));
         break;
     case LIST_LEVEL:

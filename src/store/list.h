@@ -26,6 +26,7 @@ enum {
     LIST_LIMIT_DEFAULT = 20,
     LIST_DEPTH_MAX = 100000,
     LIST_WORDS_MAX = 32,
+    LIST_SCALE_MAX = 5, /* of impact and probability */
 };
 
 enum list_kind {
@@ -36,6 +37,7 @@ enum list_kind {
     LIST_DATE,
     LIST_TIME,
     LIST_NUMBER,     /* a whole number */
+    LIST_SCALE,      /* a whole number from 1 to LIST_SCALE_MAX */
     LIST_FLAG,       /* true or false; true adds the condition, false its `otherwise` */
     LIST_SEARCH,     /* words; conditions are built for store/search.c's tables */
     LIST_SEARCH_NAME /* one text, folded, found anywhere in a column: the parameter */

@@ -96,6 +96,12 @@ static enum status parse_value(const struct list_filter *filter, const char *val
             return err_set(err, MALFORMED, filter->name, "must be a whole number");
         *ret_value = arena_format(arena, "%" PRId64, number);
         return OK;
+    case LIST_SCALE:
+        if (!text_to_int(value, &number) || number < 1 || number > LIST_SCALE_MAX)
+            return err_set(err, MALFORMED, filter->name, "must be a whole number from 1 to %d",
+                           LIST_SCALE_MAX);
+        *ret_value = arena_format(arena, "%" PRId64, number);
+        return OK;
     case LIST_FLAG:
         if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0 && *value)
             return err_set(err, MALFORMED, filter->name, "must be true or false");

@@ -44,6 +44,12 @@ static const struct list_filter risk_filters[] = {
      .about = "at most"},
     {"review_before", LIST_DATE, "review_date < ?", "+review_date < ?",
      .about = "to be reviewed before this day"},
+    {"impact", LIST_SCALE, "impact = ?", "+impact = ?", .same_order = "impact", .about = "exact"},
+    {"probability", LIST_SCALE, "probability = ?", "+probability = ?", .same_order = "probability",
+     .about = "exact"},
+    {"open", LIST_FLAG, "status IN ('DRAFT', 'ACTIVE', 'MITIGATED', 'ACCEPTED')",
+     "+status <> 'CLOSED'", .otherwise = "+status = 'CLOSED'",
+     .about = "not CLOSED: what is scored, and counted in the matrix"},
 };
 
 static const struct list_sort risk_sorts[] = {

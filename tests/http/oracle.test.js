@@ -49,6 +49,8 @@ const VARIANTS_OF = {
         `?asset_id=${s.assets[0]}`,
         '?framework=NIST&sort_by=impact',
         '?min_score=4.5&max_score=12',
+        '?impact=4&probability=5&open',
+        '?open=false&probability=2',
         '?sort_by=title&sort_dir=desc&limit=5&page=2',
         '?sort_by=created_at&limit=7',
         '?sort_by=updated_at&sort_dir=asc',

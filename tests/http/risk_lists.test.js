@@ -55,6 +55,10 @@ function filtersFor(assets) {
         [{ min_score: '4.8', max_score: '9.6' }, (risk) => risk.score >= 4.8 && risk.score <= 9.6],
         [{ review_before: day(0) }, (risk) => risk.review_date !== null && risk.review_date < day(0)],
         [{ review_before: day(1) }, (risk) => risk.review_date !== null && risk.review_date < day(1)],
+        [{ impact: '4' }, (risk) => risk.impact === 4],
+        [{ probability: '2' }, (risk) => risk.probability === 2],
+        [{ open: 'true' }, (risk) => risk.status !== 'CLOSED'],
+        [{ open: 'false' }, (risk) => risk.status === 'CLOSED'],
         [{ q: 'elan' }, (risk) => risk.title.startsWith('Élan')],
         [{ q: 'be' }, (risk) => risk.title.startsWith('Beta')],
     ];
@@ -105,6 +109,17 @@ async function filterTests(t, analyst, assets) {
                 if (!Object.keys(one).some((name) => name in two)) {
                     await matches({ ...one, ...two }, (risk) => first(risk) && second(risk));
                 }
+            }
+        }
+    });
+
+    await t.test('each cell of the matrix counts what its filters find', async () => {
+        const { json: cells } = await analyst.expect(200, 'GET', '/stats/risk-matrix');
+        for (let impact = 1; impact <= 5; impact++) {
+            for (let probability = 1; probability <= 5; probability++) {
+                const found = await matches({ impact, probability, open: true }, (risk) => (
+                    risk.impact === impact && risk.probability === probability && risk.status !== 'CLOSED'));
+                assert.strictEqual(cells.find((cell) => cell.impact === impact && cell.probability === probability)?.count ?? 0, found);
             }
         }
     });
@@ -235,6 +250,9 @@ async function pageTests(t, analyst) {
             level: ['VERY_HIGH', ''],
             min_score: ['x', '', '-1', '1e1', 'NaN', '1.234'],
             max_score: ['high', '1,5'],
+            impact: ['0', '6', 'x', '1.5', ''],
+            probability: ['-1', '6', ' 1', ''],
+            open: ['yes', '1'],
             review_before: ['2026-02-30', 'tomorrow', '2026-1-1', ''],
             sort_by: ['id; DROP TABLE risk', 'ref2', ''],
             sort_dir: ['up', 'ASC;', ''],

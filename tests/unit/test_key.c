@@ -138,6 +138,9 @@ static struct declared of_filter(const struct list_filter *filter)
     case LIST_NUMBER:
         add_two(&declared, "7", "-7");
         break;
+    case LIST_SCALE:
+        add_two(&declared, "1", "5");
+        break;
     case LIST_FLAG:
         add_two(&declared, "true", "false");
         break;

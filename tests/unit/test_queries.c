@@ -169,6 +169,8 @@ static const char *sample_value(const struct list_filter *filter)
     case LIST_TIME:
     case LIST_NUMBER:
         return "100";
+    case LIST_SCALE:
+        return "5";
     case LIST_DATE:
         return "2026-01-31";
     case LIST_FLAG:
