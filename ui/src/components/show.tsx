@@ -5,7 +5,7 @@ import type { ApiError } from '../api';
 import { ago, day, moment, number, say, t, today } from '../i18n';
 import { errorText } from '../toast';
 
-const MARKS: Record<string, string> = { CRITICAL: '▲▲', HIGH: '▲', MEDIUM: '■', LOW: '▽' };
+export const MARKS: Record<string, string> = { CRITICAL: '▲▲', HIGH: '▲', MEDIUM: '■', LOW: '▽' };
 
 /** A level by word, colour and mark, so that none of them is needed alone. */
 export function Level({ level, score }: { level: string; score?: number }) {
