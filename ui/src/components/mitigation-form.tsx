@@ -1,0 +1,107 @@
+/** A mitigation, new or changed, in a dialog. What was typed is kept until it is saved. */
+import { useState } from 'preact/hooks';
+import { get, patch, post } from '../api';
+import type { Mitigation, MitigationItems, Risk } from '../api.gen';
+import { ago, say, t } from '../i18n';
+import { errorText, toast } from '../toast';
+import { Actions, Dialog } from './dialog';
+import { useDraft } from './drafts';
+import { Editor } from './editors';
+import { serverSays } from './field';
+import { changesOf, checkAll, differing, mitigationMembers, valuesOf, type Values } from './members';
+import { saveMerging, whoChanged, type Began, type Clash } from './merge';
+import { MergeDialog } from './merge-dialog';
+
+const FRESH = { title: '', status: 'PLANNED', progress: 0, cost: 0, mitigation_time: 0 };
+
+function beganFrom(mitigation: Mitigation | null): Began {
+    return { version: mitigation?.version ?? 0, values: valuesOf(mitigationMembers, mitigation ?? FRESH) };
+}
+
+async function save(risk: Risk, mitigation: Mitigation | null, from: Began, mine: Values) {
+    if (!mitigation) {
+        await post(`/risks/${risk.id}/mitigations`, { title: (mine['title'] as string).trim(), ...changesOf(mitigationMembers, from.values, mine) });
+        return null;
+    }
+    const result = await saveMerging(mitigationMembers, from, mine, {
+        send: (changes, version) => patch<Mitigation>(`/mitigations/${mitigation.id}`, changes, version),
+        current: async () => {
+            const { items } = await get<MitigationItems>(`/risks/${risk.id}/mitigations`);
+            return beganFrom(items.find(({ id }) => id === mitigation.id) ?? mitigation);
+        },
+        who: () => whoChanged(risk.id, 0, 'mitigation.'),
+    });
+    return 'conflicts' in result ? result : null;
+}
+
+/** `onDone`: it is saved, and what is shown is to be read again. */
+export function MitigationForm({ risk, mitigation, onClose, onDone }: {
+    risk: Risk; mitigation: Mitigation | null; onClose: () => void; onDone: () => void;
+}) {
+    const draft = useDraft(`mitigation.${mitigation?.id ?? `new.${risk.id}`}`, () => {
+        const began = beganFrom(mitigation);
+        return { began, mine: began.values };
+    });
+    const [failure, setFailure] = useState<unknown>(null);
+    const [clash, setClash] = useState<Clash | null>(null);
+    const [busy, setBusy] = useState(false);
+    const [isChecked, setChecked] = useState(mitigation !== null);
+    const { began, mine } = draft.value();
+    const wrong = checkAll(mitigationMembers, mine);
+    const send = async (from: Began, values: Values) => {
+        setBusy(true);
+        setFailure(null);
+        try {
+            const found = await save(risk, mitigation, from, values);
+            if (found) {
+                setClash(found);
+            } else {
+                draft.clear();
+                toast(t('saved'));
+                onDone();
+                onClose();
+            }
+        } catch (reason) {
+            setFailure(reason);
+        }
+        setBusy(false);
+    };
+    const submit = () => {
+        setChecked(true);
+        const now = draft.value();
+        if (Object.keys(checkAll(mitigationMembers, now.mine)).length === 0 && !busy) {
+            void send(now.began, now.mine);
+        }
+    };
+    if (clash) {
+        const decide = (values: Values) => {
+            draft.set({ began: clash.theirs, mine: values });
+            setClash(null);
+            void send(clash.theirs, values);
+        };
+        return <MergeDialog clash={clash} base={began.values} onDecide={decide} onClose={() => setClash(null)} />;
+    }
+    const isElsewhere = failure !== null && !mitigationMembers.some(({ name }) => serverSays(failure, name));
+    const discard = () => draft.clear();
+    return (
+        <Dialog title={t(mitigation ? 'mitigation.edit' : 'mitigation.new')} onClose={onClose} onSubmit={submit}>
+            {draft.restoredAt !== null && differing(mitigationMembers, began.values, mine).length > 0 && (
+                <p class="notice">{t('risk.restored', { when: ago(draft.restoredAt) })} <button type="button" class="link" onClick={discard}>{t('risk.discard')}</button></p>
+            )}
+            <div class="fields">
+                {mitigationMembers.map((member) => (
+                    <div key={member.name} class={member.name === 'title' || member.kind === 'long' ? 'wide' : ''}>
+                        <Editor
+                            member={member} value={mine[member.name]!} autofocus={member.name === 'title'}
+                            error={(isChecked || mine[member.name] !== began.values[member.name] ? wrong[member.name] : undefined) ?? serverSays(failure, member.name)}
+                            onChange={(value) => draft.set({ began, mine: { ...draft.value().mine, [member.name]: value } })}
+                        />
+                    </div>
+                ))}
+            </div>
+            {mitigation && mitigation.sub_actions.length > 0 && <p class="hint">{t('mitigation.progress.hint', { member: say('member', 'progress') })}</p>}
+            <p class="error" role="alert">{isElsewhere && errorText(failure)}</p>
+            <Actions label={t('save')} onCancel={onClose} busy={busy} />
+        </Dialog>
+    );
+}
