@@ -16,6 +16,8 @@ interface EditorProps<T> {
     onChange: (value: T) => void;
     error: string | undefined;
     autofocus?: boolean | undefined;
+    /** Of a long text. */
+    lines?: number;
 }
 
 /** What is wrong, where the parts of an editor can refer to it. */
@@ -126,14 +128,14 @@ function Rows({ label, value, onChange, error, autofocus }: EditorProps<Row[]>) 
     );
 }
 
-function Text({ member, label, value, onChange, error, autofocus = false }: EditorProps<string>) {
+function Text({ member, label, value, onChange, error, autofocus = false, lines = 6 }: EditorProps<string>) {
     const known = useValues(member.known ?? null, value);
     const { kind, limit, required = false } = member;
     return (
         <Input
             label={label} value={value} onInput={onChange} error={error} autofocus={autofocus} required={required}
             type={kind === 'date' ? 'date' : kind === 'number' ? 'number' : 'text'} options={member.known && known}
-            {...(limit.maxLength === undefined ? {} : { maxLength: limit.maxLength })} {...(kind === 'long' ? { lines: 6 } : {})}
+            {...(limit.maxLength === undefined ? {} : { maxLength: limit.maxLength })} {...(kind === 'long' ? { lines } : {})}
         />
     );
 }

@@ -1,4 +1,5 @@
 /** A new risk, from everywhere: its essentials in a dialog; the rest on its page. What was typed waits for the next time. */
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { post } from '../api';
 import type { AssetBrief, Risk } from '../api.gen';
@@ -16,7 +17,7 @@ import { refOf } from './show';
 
 const ASKED = ['title', 'impact', 'probability', 'description', 'status', 'owner', 'category', 'tags', 'assets'];
 const members = ASKED.map((name) => riskMembers.find((member) => member.name === name)!);
-const WIDE = ['title', 'impact', 'probability', 'description', 'tags', 'assets'];
+const WIDE = ['title', 'description', 'assets'];
 
 function fresh(): Values {
     return valuesOf(members, { impact: 0, probability: 0, status: 'ACTIVE' });
@@ -47,6 +48,17 @@ function useCreate(values: () => Values, onCreated: (risk: Risk, another: boolea
     return { isChecked, failure, busy, create };
 }
 
+function LiveScore({ values }: { values: Values }) {
+    const [impact, probability] = [values['impact'] as number, values['probability'] as number];
+    return (
+        <div class="wide live" role="status">
+            {impact && probability
+                ? <Sum impact={impact} probability={probability} criticalities={(values['assets'] as AssetBrief[]).map(({ criticality }) => criticality)} />
+                : <p class="hint">{t('new.score')}</p>}
+        </div>
+    );
+}
+
 export function NewRisk({ onClose }: { onClose: () => void }) {
     const draft = useDraft('risk.new', fresh);
     const [round, setRound] = useState(0);
@@ -63,7 +75,6 @@ export function NewRisk({ onClose }: { onClose: () => void }) {
     });
     const values = draft.value();
     const wrong = checkAll(members, values);
-    const [impact, probability] = [values['impact'] as number, values['probability'] as number];
     const isElsewhere = failure !== null && !members.some((member) => serverSays(failure, member.api ?? member.name));
     return (
         <Dialog title={t('key.new')} onClose={onClose} onSubmit={() => void create(false)} class="new-risk">
@@ -72,19 +83,17 @@ export function NewRisk({ onClose }: { onClose: () => void }) {
             )}
             <div key={round} class="fields">
                 {members.map((member) => (
-                    <div key={member.name} class={WIDE.includes(member.name) ? 'wide' : ''}>
-                        <Editor
-                            member={member} value={values[member.name]!} autofocus={member.name === 'title'}
-                            error={(isChecked || (member.kind !== 'scale' && values[member.name] !== '') ? wrong[member.name] : undefined) ?? serverSays(failure, member.api ?? member.name)}
-                            onChange={(value) => draft.set({ ...draft.value(), [member.name]: value })}
-                        />
-                    </div>
+                    <Fragment key={member.name}>
+                        <div class={WIDE.includes(member.name) ? 'wide' : ''}>
+                            <Editor
+                                member={member} value={values[member.name]!} autofocus={member.name === 'title'} lines={3}
+                                error={(isChecked || (member.kind !== 'scale' && values[member.name] !== '') ? wrong[member.name] : undefined) ?? serverSays(failure, member.api ?? member.name)}
+                                onChange={(value) => draft.set({ ...draft.value(), [member.name]: value })}
+                            />
+                        </div>
+                        {member.name === 'probability' && <LiveScore values={values} />}
+                    </Fragment>
                 ))}
-            </div>
-            <div class="live" role="status">
-                {impact && probability
-                    ? <Sum impact={impact} probability={probability} criticalities={(values['assets'] as AssetBrief[]).map(({ criticality }) => criticality)} />
-                    : <p class="hint">{t('new.score')}</p>}
             </div>
             <p class="error" role="alert">{isElsewhere && errorText(failure)}</p>
             <footer class="actions">

@@ -95,14 +95,16 @@ function Gone({ id }: { id: string }) {
     return deletion?.action === 'deleted'
         ? (
             <Empty title={t('risk.gone.deleted')}>
-                <p>{t('change.by', { actor: deletion.actor })}, <Ago at={deletion.at} /></p>
-                <p class="tools">
-                    {isOurs && <button type="button" class="primary" onClick={() => void restore(encodeURIComponent(id), () => undefined)}>{t('risk.restore')}</button>}
-                    <a class="button" href="/risks">{t('risk.back')}</a>
-                </p>
+                <div class="gone">
+                    <p>{t('change.by', { actor: deletion.actor })}, <Ago at={deletion.at} /></p>
+                    <p class="tools">
+                        {isOurs && <button type="button" class="primary" onClick={() => void restore(encodeURIComponent(id), () => undefined)}>{t('risk.restore')}</button>}
+                        <a class="button" href="/risks">{t('risk.back')}</a>
+                    </p>
+                </div>
             </Empty>
         )
-        : <Empty title={t('risk.gone.never')}><p>{t('page.none.text')}</p><p><a class="button" href="/risks">{t('risk.back')}</a></p></Empty>;
+        : <Empty title={t('risk.gone.never')}><div class="gone"><p>{t('page.none.text')}</p><p><a class="button" href="/risks">{t('risk.back')}</a></p></div></Empty>;
 }
 
 function useKeys(edit: Edit, canEdit: boolean): void {
