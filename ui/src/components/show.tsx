@@ -8,10 +8,10 @@ import { errorText } from '../toast';
 export const MARKS: Record<string, string> = { CRITICAL: '▲▲', HIGH: '▲', MEDIUM: '■', LOW: '▽' };
 
 /** A level by word, colour and mark, so that none of them is needed alone. */
-export function Level({ level, score }: { level: string; score?: number }) {
+export function Level({ level, score, group = 'level' }: { level: string; score?: number; group?: string }) {
     return (
         <span class={`level ${level.toLowerCase()}`}>
-            <span aria-hidden="true">{MARKS[level]}</span> {say('level', level)}{score !== undefined && <b>{number(score)}</b>}
+            <span aria-hidden="true">{MARKS[level]}</span> {say(group, level)}{score !== undefined && <b>{number(score)}</b>}
         </span>
     );
 }
