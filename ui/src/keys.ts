@@ -67,6 +67,11 @@ function press(event: KeyboardEvent): void {
     }
 }
 
+/** Do what the key of this name does here; for buttons. */
+export function pressShortcut(name: ShortcutName): void {
+    listeners.filter((listener) => listener.name === name).pop()?.run(new KeyboardEvent('keydown'));
+}
+
 /** `run` is called for this key while the component is there and `isOn`. `inside`: an element of the dialog it is part of. */
 export function useShortcut(name: ShortcutName, run: (event: KeyboardEvent) => void, isOn = true, inside?: { current: Element | null }): void {
     const latest = useRef(run);

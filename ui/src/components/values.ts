@@ -1,5 +1,4 @@
 /** Values that are in use, for choosing from: owners, categories, tags, … */
-import type { RiskPage } from '../api.gen';
 import { useGet } from '../data';
 import { withQuery } from '../router';
 
@@ -7,6 +6,6 @@ export type Member = 'owner' | 'category' | 'tag' | 'framework' | 'source';
 
 /** Up to `limit` values of this member that hold `q`; none while they are on their way. */
 export function useValues(member: Member | null, q = '', limit = 50): string[] {
-    const got = useGet<{ items: RiskPage['next'][] }>(member && withQuery('/risks/values', { member, q, limit }), { keep: true });
-    return (got.data?.items ?? []).filter((value): value is string => value !== null);
+    const got = useGet<{ items: string[] }>(member && withQuery('/risks/values', { member, q: q.trim(), limit }), { keep: true });
+    return got.data?.items ?? [];
 }
