@@ -41,6 +41,12 @@ export function onSessionEnd(handler: () => Promise<void>): void {
     signInAgain = handler;
 }
 
+/** The session has ended: false if nobody can be asked to sign in again, else true when there is a new one. */
+export async function renewSession(): Promise<boolean> {
+    await signInAgain?.();
+    return signInAgain !== null;
+}
+
 /** Can the server not be reached? */
 export const away = store(false);
 
@@ -81,8 +87,7 @@ async function send(method: string, path: string, { body, version, signal }: Opt
 
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
     const answer = await send(method, path, options);
-    if (answer.status === 401 && !options.anonymous && signInAgain) {
-        await signInAgain();
+    if (answer.status === 401 && !options.anonymous && await renewSession()) {
         return request<T>(method, path, options);
     }
     const text = await answer.text();
