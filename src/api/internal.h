@@ -19,7 +19,7 @@
 struct api {
     struct api_settings settings;
     char *openapi;
-    struct web *web; /* NULL: built without the web interface */
+    struct web *web;                   /* NULL: built without the web interface */
     struct throttle *login_by_account; /* per account and address */
     struct throttle *login_by_address;
     atomic_bool ready, draining;
@@ -44,8 +44,8 @@ struct passage {
     struct http_request *request;
     struct route_match match;
     const struct web_item *web_item; /* the file or page that is asked for; NULL: no such thing */
-    int64_t now_ms;    /* wall clock, when it came */
-    const char *token; /* from Authorization or the cookie; NULL */
+    int64_t now_ms;                  /* wall clock, when it came */
+    const char *token;               /* from Authorization or the cookie; NULL */
     bool by_cookie;
     bool needs_look;          /* at the generations, from when it came; see consistency.h */
     struct watch_waiter look; /* for that */
