@@ -132,9 +132,11 @@ static void put_filter(struct builder *b, const struct list_filter *filter, cons
 {
     const char *order = b->request->spec->sorts[b->request->sort].name, *condition = NULL;
     bool bounds = filter->same_order && strcmp(filter->same_order, order) == 0;
-    if (b->form == SIFT && filter->sift)
+    if (bounds)
+        condition = filter->bound;
+    else if (b->form == SIFT && filter->sift)
         condition = filter->sift;
-    else if (b->form != COLLECT && !bounds)
+    else if (b->form != COLLECT)
         condition = filter->walk;
     if (!condition)
         condition = filter->collect;
@@ -144,7 +146,7 @@ static void put_filter(struct builder *b, const struct list_filter *filter, cons
     case LIST_NAME:
     case LIST_DATE:
     case LIST_SEARCH_NAME:
-        values[0] = DB_TEXT(value);
+        values[0] = values[1] = DB_TEXT(value);
         break;
     case LIST_HUNDREDTHS:
     case LIST_TIME:

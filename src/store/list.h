@@ -49,6 +49,7 @@ struct list_filter {
     const char *collect;    /* condition for the filter's index; each ? is a parameter */
     const char *walk;       /* for testing a row; NULL: the same */
     const char *same_order; /* in this order, walking too goes by `collect`: it bounds the index */
+    const char *bound;      /* where the index of that order has another key: what bounds it */
     const char *in_order;   /* its index has the matches in this order */
     /* What to count if it is the only filter: a table and a condition on it, which hold for rows of
      * `base` only; NULL: count as with any other. */

@@ -21,6 +21,16 @@
         .sift = "+ref IN (SELECT risk_ref FROM " set ")"
 #define LABELLED(kind) "risk_label WHERE kind = '" kind "' AND label = ?"
 
+/* Keys of orders, as in migrations/0003_orders.sql. Risks without one come last in the first
+ * direction. As a mere column PostgreSQL would join by the ref, from the first risk on. */
+#define REF "ref + 0"
+#define REVIEW "COALESCE(review_date, '9999-12-31')"
+#define TEXT_OR_LAST(column) "COALESCE('0' || " column ", '1')"
+/* As `column = ?`, by the index of that order. A range, for SQLite does not see that rows of one
+ * key are in the order of the index, if the key is an expression. */
+#define BOUND_BY(column)                                                                           \
+    .same_order = column, .bound = TEXT_OR_LAST(column) " BETWEEN '0' || ? AND '0' || ?"
+
 static const struct list_filter risk_filters[] = {
     {"q", LIST_SEARCH, .sift = "",
      .about = "words, all of which are in title, description, external id or ref; "
@@ -30,8 +40,10 @@ static const struct list_filter risk_filters[] = {
     {"level", LIST_LEVEL, "score BETWEEN ? AND ?", "+score BETWEEN ? AND ?", .same_order = "score",
      .names = level_names, .about = "exact"},
     {"tag", LIST_TEXT, IN_SET(LABELLED("tag")), .alone = LABELLED("tag"), .about = "has this tag"},
-    {"category", LIST_TEXT, "category = ?", "+category = ?", .in_order = "score", .about = "exact"},
-    {"owner", LIST_TEXT, "owner = ?", "+owner = ?", .in_order = "score", .about = "exact"},
+    {"category", LIST_TEXT, "category = ?", "+category = ?", BOUND_BY("category"),
+     .in_order = "score", .about = "exact"},
+    {"owner", LIST_TEXT, "owner = ?", "+owner = ?", BOUND_BY("owner"), .in_order = "score",
+     .about = "exact"},
     {"asset_id", LIST_TEXT, IN_SET("risk_asset WHERE asset_id = ?"),
      .alone = "risk_asset WHERE asset_id = ? AND "
               "(SELECT deleted_at FROM risk WHERE ref = risk_ref) IS NULL",
@@ -42,8 +54,8 @@ static const struct list_filter risk_filters[] = {
      .about = "at least"},
     {"max_score", LIST_HUNDREDTHS, "score <= ?", "+score <= ?", .same_order = "score",
      .about = "at most"},
-    {"review_before", LIST_DATE, "review_date < ?", "+review_date < ?",
-     .about = "to be reviewed before this day"},
+    {"review_before", LIST_DATE, "review_date < ?", "+review_date < ?", .same_order = "review_date",
+     .bound = REVIEW " < ?", .about = "to be reviewed before this day"},
     {"impact", LIST_SCALE, "impact = ?", "+impact = ?", .same_order = "impact", .about = "exact"},
     {"probability", LIST_SCALE, "probability = ?", "+probability = ?", .same_order = "probability",
      .about = "exact"},
@@ -61,6 +73,10 @@ static const struct list_sort risk_sorts[] = {
     {"probability", "probability"},
     {"status", "status", .text_key = true, .ascending_first = true},
     {"source", "COALESCE(source, '')", .text_key = true, .ascending_first = true},
+    {"ref", REF, .ascending_first = true},
+    {"owner", TEXT_OR_LAST("owner"), .text_key = true, .ascending_first = true},
+    {"category", TEXT_OR_LAST("category"), .text_key = true, .ascending_first = true},
+    {"review_date", REVIEW, .text_key = true, .ascending_first = true},
 };
 
 const struct list_spec risk_list = {

@@ -7,7 +7,8 @@ const { test } = require('node:test');
 const { startServer } = require('./lib');
 const { assertProblem, day, makeAsset, makeRisk, randomOf } = require('./register');
 
-const SORTS = ['score', 'title', 'created_at', 'updated_at', 'impact', 'probability', 'status', 'source'];
+const SORTS = ['score', 'title', 'created_at', 'updated_at', 'impact', 'probability', 'status', 'source', 'ref', 'owner', 'category', 'review_date'];
+const NONE_LAST = ['owner', 'category', 'review_date'];
 const COUNT = 70;
 
 const encode = (params) => Object.entries(params).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
@@ -25,8 +26,8 @@ async function fill(analyst) {
             impact: 1 + random.below(5),
             probability: 1 + random.below(5),
             status: random.of(['DRAFT', 'ACTIVE', 'MITIGATED', 'ACCEPTED', 'CLOSED']),
-            category: random.of([null, 'Cloud', 'Physical']),
-            owner: random.of([null, 'Ann', 'Bo']),
+            category: random.of([null, 'Cloud', 'Physical', 'Übersee']),
+            owner: random.of([null, 'Ann', 'Bo', 'émile', '~']),
             source: random.of([null, 'audit', 'scanner', 'Zoo']),
             external_id: `EXT-${i}`,
             tags: random.of([[], ['red'], ['blue'], ['red', 'blue'], ['redder']]),
@@ -147,10 +148,10 @@ function keyOf(risk, sort) {
     return sort === 'title' ? risk.title.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase() : risk[sort];
 }
 
-/** The order by one member: bytes for texts, no value at one end. */
-function compare(a, b) {
+/** The order by one member: bytes for texts, no value at one end: before the others, or with `noneLast` behind them. */
+function compare(a, b, noneLast = false) {
     if (a === null || b === null) {
-        return a === b ? 0 : a === null ? -1 : 1;
+        return a === b ? 0 : (a === null) === noneLast ? 1 : -1;
     }
     return typeof a === 'number' ? a - b : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -164,7 +165,7 @@ async function orderTests(t, analyst) {
                 const items = json.items;
                 assert.strictEqual(items.length, COUNT, query);
                 for (let i = 1; i < items.length; i++) {
-                    const order = compare(keyOf(items[i - 1], sort), keyOf(items[i], sort)) * (dir === 'asc' ? 1 : -1);
+                    const order = compare(keyOf(items[i - 1], sort), keyOf(items[i], sort), NONE_LAST.includes(sort)) * (dir === 'asc' ? 1 : -1);
                     assert.ok(order <= 0, `${query}: ${items[i - 1][sort]} before ${items[i][sort]}`);
                 }
                 await sameByPages(analyst, query, idsOf(items));
@@ -181,8 +182,20 @@ async function orderTests(t, analyst) {
         assert.deepStrictEqual(idsOf(explicit), idsOf(items));
     });
 
+    await t.test('risks without an owner, a category or a date come last in the direction that is taken by itself', async () => {
+        for (const sort of NONE_LAST) {
+            const { items } = (await analyst.get(`/risks?limit=200&sort_by=${sort}`)).json;
+            const first = items.findIndex((risk) => risk[sort] === null);
+            assert.ok(first > 0 && items.slice(first).every((risk) => risk[sort] === null), sort);
+            assert.deepStrictEqual(idsOf((await analyst.get(`/risks?limit=200&sort_by=${sort}&sort_dir=asc`)).json.items), idsOf(items));
+        }
+        const { items } = (await analyst.get('/risks?limit=200&sort_by=ref')).json;
+        assert.ok(items[0].ref < items[1].ref);
+    });
+
     await t.test('next leads through a filtered and searched list, too', async () => {
-        for (const query of ['tag=red&sort_by=source&sort_dir=asc', 'q=alpha&sort_by=title', 'min_score=5&sort_by=impact']) {
+        for (const query of ['tag=red&sort_by=source&sort_dir=asc', 'q=alpha&sort_by=title', 'min_score=5&sort_by=impact',
+            `review_before=${day(5)}&sort_by=review_date`, 'owner=Ann&sort_by=owner', 'category=Cloud&sort_by=category', 'tag=red&sort_by=owner&sort_dir=desc', 'q=alpha&sort_by=category']) {
             const { json } = await analyst.expect(200, 'GET', `/risks?limit=200&${query}`);
             assert.ok(json.items.length > 3);
             await sameByNext(analyst, query, idsOf(json.items));
