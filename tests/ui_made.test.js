@@ -65,3 +65,19 @@ test('each text is there in both languages, with the same values, once, and some
         }
     }
 });
+
+test('a class has one sheet: what two pages call the same would look like one of them', () => {
+    const shared = ['base.css', 'layout.css', 'components.css'];
+    const classesOf = (file) => {
+        const text = read(`ui/src/css/${file}`).replace(/\/\*[^]*?\*\//g, '');
+        return new Set([...text.matchAll(/([^{}]*)\{/g)].flatMap(([, selector]) => [...selector.matchAll(/\.([a-z][\w-]*)/g)].map(([, name]) => name)));
+    };
+    const common = new Set(shared.flatMap((file) => [...classesOf(file)]));
+    const owners = new Map();
+    for (const file of fs.readdirSync(path.join(SOURCES, 'css')).filter((name) => ![...shared, 'style.css', 'tokens.css'].includes(name))) {
+        for (const name of classesOf(file)) {
+            assert.ok(common.has(name) || !owners.has(name), `.${name} is in ${file} and in ${owners.get(name)}`);
+            owners.set(name, file);
+        }
+    }
+});
