@@ -18,7 +18,7 @@ function Figure({ name, value, href, onOpen, children }: {
             {href
                 ? <a href={href} onClick={(event) => { if (onOpen) { event.preventDefault(); onOpen(); } }}>{label}</a>
                 : <span>{label}</span>}
-            <b>{value === undefined ? '…' : number(value)}{name === 'score' && <span>{t('figures.score.of')}</span>}</b>
+            <b>{value === undefined ? '…' : number(value)}{name === 'score' && value !== undefined && <span>{t('figures.score.of')}</span>}</b>
             <small>{children ?? t(`figures.${name}.hint` as Text)}</small>
         </li>
     );

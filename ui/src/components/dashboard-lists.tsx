@@ -21,7 +21,7 @@ export function TopRisks() {
                     <ol class="rows">
                         {risks.map((risk) => (
                             <li key={risk.id}>
-                                <a href={`/risks/${refOf(risk)}`} data-row><span class="ref">{refOf(risk)}</span> {risk.title}</a>
+                                <a class="main" href={`/risks/${refOf(risk)}`} title={risk.title} data-row><span class="ref">{refOf(risk)}</span> {risk.title}</a>
                                 <span class="aside"><Status status={risk.status} />{risk.owner && <span class="quiet">{risk.owner}</span>}<Level level={risk.level} score={risk.score} /></span>
                             </li>
                         ))}
@@ -44,7 +44,7 @@ export function Overdue() {
                         <ul class="rows">
                             {items.map((mitigation) => (
                                 <li key={mitigation.id}>
-                                    <a href={`/risks/${refOf(mitigation.risk)}`} data-row><span class="ref">{refOf(mitigation.risk)}</span> {mitigation.title}</a>
+                                    <a class="main" href={`/risks/${refOf(mitigation.risk)}`} title={mitigation.title} data-row><span class="ref">{refOf(mitigation.risk)}</span> {mitigation.title}</a>
                                     <span class="aside">
                                         <span class="quiet of">{mitigation.risk.title}</span>
                                         {mitigation.assignee && <span class="quiet">{mitigation.assignee}</span>}

@@ -28,12 +28,13 @@ const within = (value: number) => Math.min(5, Math.max(1, value));
 
 function Cell({ at, count, isStop, onFocus }: { at: At; count: number | undefined; isStop: boolean; onFocus: () => void }) {
     const level = levelOf(at.impact * at.probability);
-    const label = count ? t('matrix.cell', { ...at, count }) : t('matrix.cell.none', { ...at });
+    const label = t('matrix.cell', { ...at, count: count ?? 0 });
     return (
         <td class={`${level.toLowerCase()}${count ? '' : ' none'}`}>
-            <a href={openRisks({ ...at })} aria-label={label} title={label} tabIndex={isStop ? 0 : -1} data-cell={`${at.impact}${at.probability}`} onFocus={onFocus}>
+            <a href={openRisks({ ...at })} title={label} tabIndex={isStop ? 0 : -1} data-cell={`${at.impact}${at.probability}`} onFocus={onFocus}>
                 <span class="sign" aria-hidden="true">{MARKS[level]}</span>
-                {count === undefined ? '' : brief(count)}
+                <span class="unseen">{label}</span>
+                <span aria-hidden="true">{count === undefined ? '' : brief(count)}</span>
             </a>
         </td>
     );

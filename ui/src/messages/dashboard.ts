@@ -27,7 +27,6 @@ export const dashboard = {
     'matrix.down': ['Impact ↓', 'Impact ↓'],
     'matrix.right': ['Probability →', 'Probabilité →'],
     'matrix.cell': ['Impact {impact}, probability {probability}: {count} risk|Impact {impact}, probability {probability}: {count} risks', 'Impact {impact}, probabilité {probability} : {count} risque|Impact {impact}, probabilité {probability} : {count} risques'],
-    'matrix.cell.none': ['Impact {impact}, probability {probability}: no risks', 'Impact {impact}, probabilité {probability} : aucun risque'],
     'matrix.hint': [
         'Risks that are not closed, by level of impact × probability, before their assets weigh in. Arrow keys move from cell to cell, Enter opens.',
         'Risques non clos, par niveau d’impact × probabilité, avant la pondération des actifs. Les flèches vont d’une case à l’autre, Entrée ouvre.',

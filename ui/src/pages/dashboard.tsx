@@ -45,8 +45,10 @@ export function DashboardPage({ place }: { place: Place }) {
                 <Figures stats={stats} />
                 <Matrix />
                 <Trend query={place.query} />
-                <TopRisks />
-                <Overdue />
+                <div class="first">
+                    <TopRisks />
+                    <Overdue />
+                </div>
                 <Activities />
             </div>
         </>
