@@ -49,7 +49,9 @@ function watchShifts() {
     globalThis.shifts = [];
     new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
-            if (!entry.hadRecentInput) {
+            // Notices make room for one another: that is no part of the page.
+            const isNotice = entry.sources.length > 0 && entry.sources.every(({ node }) => node?.closest?.('.toasts'));
+            if (!entry.hadRecentInput && !isNotice) {
                 const what = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
                 globalThis.shifts.push({ by: entry.value, what });
             }

@@ -3,7 +3,7 @@
  * same name the one that came last is asked, which is the one on top. While a dialog is open, only what it itself
  * has said counts, but for keys that work while one types.
  */
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { getSettings } from './settings';
 import { shortcuts, type Shortcut, type ShortcutName } from './shortcuts';
 
@@ -76,7 +76,8 @@ export function pressShortcut(name: ShortcutName): void {
 export function useShortcut(name: ShortcutName, run: (event: KeyboardEvent) => void, isOn = true, inside?: { current: Element | null }): void {
     const latest = useRef(run);
     latest.current = run;
-    useEffect(() => {
+    // What can be seen can be pressed: an effect would come a moment after the drawing.
+    useLayoutEffect(() => {
         if (!isOn) {
             return undefined;
         }

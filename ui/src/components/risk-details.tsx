@@ -27,7 +27,7 @@ export function MemberEditor({ member, edit }: { member: Member; edit: Edit }) {
         if (wantsFocus) {
             (ref.current!.querySelector<HTMLElement>('[data-autofocus]') ?? ref.current!.querySelector<HTMLElement>('input, textarea, select, button'))?.focus();
         }
-    }, [wantsFocus]);
+    }, [wantsFocus, edit.turn]);
     const press = (event: KeyboardEvent) => {
         if (event.key === 'Enter' && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && (event.target as Element).matches('input:not([role])')) {
             event.preventDefault();

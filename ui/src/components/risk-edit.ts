@@ -20,6 +20,8 @@ interface State {
     open: string[];
     /** Which of them gets the focus when it is drawn. */
     focus: string;
+    /** Counts the times that the focus was asked for: also by the one that had it before. */
+    turn: number;
     restoredAt: string | null;
 }
 
@@ -29,6 +31,7 @@ export interface Edit {
     busy: boolean;
     values: Values;
     focus: string;
+    turn: number;
     errors: Record<string, string>;
     /** What went wrong that belongs to no member. */
     error: unknown;
@@ -83,8 +86,8 @@ export function useEdit(risk: Risk, path: string): Edit {
     const [clash, setClash] = useState<Clash | null>(null);
     const state = useRef<State | null | undefined>(undefined);
     if (state.current === undefined) {
-        const kept = readDraft<Omit<State, 'focus' | 'restoredAt'>>(user, draft);
-        state.current = kept && { ...kept.value, focus: '', restoredAt: kept.at };
+        const kept = readDraft<Pick<State, 'began' | 'mine' | 'open'>>(user, draft);
+        state.current = kept && { ...kept.value, focus: '', turn: 0, restoredAt: kept.at };
     }
     const put = (next: State | null) => {
         state.current = next;
@@ -110,7 +113,7 @@ export function useEdit(risk: Risk, path: string): Edit {
     const start = (name?: string) => {
         const open = name === undefined ? riskMembers.map((member) => member.name) : [...new Set([...(now?.open ?? []), name])];
         setFailure(null);
-        put({ began: now?.began ?? known, mine: now?.mine ?? known.values, open, focus: name ?? riskMembers[0]!.name, restoredAt: now?.restoredAt ?? null });
+        put({ began: now?.began ?? known, mine: now?.mine ?? known.values, open, focus: name ?? riskMembers[0]!.name, turn: (now?.turn ?? 0) + 1, restoredAt: now?.restoredAt ?? null });
     };
     const close = () => {
         setFailure(null);
@@ -155,7 +158,7 @@ export function useEdit(risk: Risk, path: string): Edit {
         }
         const wrong = riskMembers.find((member) => checkAll([member], at.mine)[member.name] !== undefined);
         if (wrong) {
-            put({ ...at, open: [...new Set([...at.open, wrong.name])], focus: wrong.name });
+            put({ ...at, open: [...new Set([...at.open, wrong.name])], focus: wrong.name, turn: at.turn + 1 });
         } else {
             void send(at.began, at.mine);
         }
@@ -166,6 +169,7 @@ export function useEdit(risk: Risk, path: string): Edit {
         busy: busy && !hasWrong,
         values: now?.mine ?? known.values,
         focus: now?.focus ?? '',
+        turn: now?.turn ?? 0,
         errors,
         error,
         restoredAt: now?.restoredAt ?? null,

@@ -86,12 +86,13 @@ function Gone({ id }: { id: string }) {
     const user = useUser();
     const path = `/risks/${encodeURIComponent(id)}/timeline?limit=1`;
     const { data: newest, error } = useGet<ChangePage>(path);
-    const { data: oldest } = useGet<ChangePage>(newest ? `${path}&page=${newest.total}` : null);
+    // Who made it is told by the first write of all.
+    const oldest = useGet<ChangePage>(newest ? `${path}&page=${newest.total}` : null);
     const deletion = newest?.items[0];
-    if (!newest && !error) {
+    if ((!newest && !error) || (newest && !oldest.data && !oldest.error)) {
         return <Loading />;
     }
-    const isOurs = user.role === 'admin' || (oldest !== undefined && mayDelete(user, oldest.items[0]?.actor_id ?? null));
+    const isOurs = mayDelete(user, oldest.data?.items[0]?.actor_id ?? null);
     return deletion?.action === 'deleted'
         ? (
             <Empty title={t('risk.gone.deleted')}>
