@@ -349,7 +349,7 @@ test('a first start without a password', async (t) => {
 
     await t.test('prints a random one, once, and where to sign in', async () => {
         assert.ok(printed, `no password in:\n${server.run.stdout}`);
-        assert.ok(server.run.stdout.includes(`${server.url}/api/v1/auth/login`), server.run.stdout);
+        assert.ok(server.run.stdout.includes(`sign in   ${server.url}/\n`), server.run.stdout);
         assert.ok(server.run.stdout.includes(ADMIN.email), server.run.stdout);
         assert.ok(!server.log.includes(printed[1]), 'the password is in the log');
         await server.stop();
