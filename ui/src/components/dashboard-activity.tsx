@@ -78,7 +78,7 @@ function told({ member, subject, from, to }: Activity): { kind: string; values: 
     if (part === 'completed') {
         return { kind: to === true ? 'done' : 'undone', values: { member: t('thing.sub_action', { subject: thing }) } };
     }
-    const own = say('member', part);
+    const own = say('the', part);
     const values: Record<string, string> = { member: kind === null ? own : t(`thing.of.${kind}`, { member: own, subject: thing }) };
     const [before, after] = UNTOLD.includes(part) ? [null, null] : [valueOf(name, from), valueOf(name, to)];
     if (before !== null) {
@@ -114,7 +114,7 @@ function Sentence({ write, isGone }: { write: Write; isGone: boolean }) {
         const { kind, values } = told(changes[0]!);
         return <>{withElements(`act.${kind}` as Text, values, elements)}</>;
     }
-    const list = changes.map(told).map(({ kind, values }) => t(`change.${kind}` as Text, values)).join(t('change.and'));
+    const list = changes.map(told).map(({ kind, values }) => t(`part.${kind}` as Text, values)).join(t('part.and'));
     return <>{withElements(action === 'rescored' ? 'act.rescored' : 'act.several', { changes: list }, elements)}</>;
 }
 
