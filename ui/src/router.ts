@@ -89,6 +89,9 @@ export function startRouter(): void {
         }
     });
     addEventListener('popstate', (event: PopStateEvent) => {
+        if (event.state === null && location.pathname === place.get().path && location.hash !== '') {
+            return; // a link to a place on this page: the browser goes there
+        }
         moved();
         const scroll = (event.state as { scroll?: number } | null)?.scroll ?? 0;
         clearTimeout(restored);

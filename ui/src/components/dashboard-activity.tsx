@@ -134,11 +134,11 @@ export function Activities() {
                 {({ items, next }) => {
                     const gone = goneOf(items);
                     return items.length === 0 ? <Empty title={t('act.none')} /> : (
-                        <ol class="rows">
+                        <ol class="entries">
                             {writesOf(items, next === null).slice(0, SHOWN).map((write) => (
                                 <li key={`${write.head.risk.id} ${write.head.version}`}>
                                     <p><Sentence write={write} isGone={gone.has(write.head.risk.id)} /></p>
-                                    <span class="aside quiet"><Ago at={write.head.at} /></span>
+                                    <span class="beside quiet"><Ago at={write.head.at} /></span>
                                 </li>
                             ))}
                         </ol>

@@ -32,10 +32,10 @@ function MeanLevel({ score }: { score: number | undefined }) {
 function Severity({ counts }: { counts: LevelCounts | undefined }) {
     return (
         <div class="severity" role="group" aria-label={t('figures.severity')}>
-            <p class="name">{t('figures.severity')}</p>
-            <div class="stack" aria-hidden="true">
+            <p class="caption">{t('figures.severity')}</p>
+            <div class="shares" aria-hidden="true">
                 {counts && LEVELS.filter((level) => counts[level] > 0).map((level) => (
-                    <span key={level} class={`part ${level.toLowerCase()}`} style={{ flexGrow: counts[level] }} />
+                    <span key={level} class={`share ${level.toLowerCase()}`} style={{ flexGrow: counts[level] }} />
                 ))}
             </div>
             <ul>{counts && LEVELS.map((level) => <li key={level}><a href={openRisks({ level })}><Level level={level} score={counts[level]} /></a></li>)}</ul>

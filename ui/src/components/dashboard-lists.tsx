@@ -18,11 +18,11 @@ export function TopRisks() {
             <header><h2 id="top">{t('top.title')}</h2><a href={openRisks({})}>{t('top.all')}</a></header>
             <Loaded got={got} lines={TOP}>
                 {(risks) => (risks.length === 0 ? <Empty title={t('top.none')} /> : (
-                    <ol class="rows">
+                    <ol class="entries">
                         {risks.map((risk) => (
                             <li key={risk.id}>
                                 <a class="main" href={`/risks/${refOf(risk)}`} title={risk.title} data-row><span class="ref">{refOf(risk)}</span> {risk.title}</a>
-                                <span class="aside"><Status status={risk.status} />{risk.owner && <span class="quiet">{risk.owner}</span>}<Level level={risk.level} score={risk.score} /></span>
+                                <span class="beside"><Status status={risk.status} />{risk.owner && <span class="quiet">{risk.owner}</span>}<Level level={risk.level} score={risk.score} /></span>
                             </li>
                         ))}
                     </ol>
@@ -41,11 +41,11 @@ export function Overdue() {
             <Loaded got={got} lines={FEW}>
                 {({ items, total }) => (total === 0 ? <Empty title={t('late.none')} /> : (
                     <>
-                        <ul class="rows">
+                        <ul class="entries">
                             {items.map((mitigation) => (
                                 <li key={mitigation.id}>
                                     <a class="main" href={`/risks/${refOf(mitigation.risk)}`} title={mitigation.title} data-row><span class="ref">{refOf(mitigation.risk)}</span> {mitigation.title}</a>
-                                    <span class="aside">
+                                    <span class="beside">
                                         <span class="quiet of">{mitigation.risk.title}</span>
                                         {mitigation.assignee && <span class="quiet">{mitigation.assignee}</span>}
                                         <Due date={mitigation.due_date} />

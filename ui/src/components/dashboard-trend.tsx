@@ -90,8 +90,8 @@ function Chart({ days, onFailure }: { days: TrendDay[]; onFailure: () => void })
                 data-arrows onKeyDown={press} onFocus={(event) => event.currentTarget.matches(':focus-visible') && choose(at)} onBlur={() => { setDate(null); point(-1); }}
             >
                 <div class="plots" aria-hidden="true">
-                    <p class="name">{t('trend.score')}</p>
-                    <p class="name">{t('trend.levels')}</p>
+                    <p class="caption">{t('trend.score')}</p>
+                    <p class="caption">{t('trend.levels')}</p>
                     <div class="canvases" ref={box} />
                 </div>
             </div>
