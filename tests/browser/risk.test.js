@@ -424,8 +424,9 @@ async function goneTests(t, site) {
     });
 
     await t.test('what never was is told as such', async () => {
-        const page = await site.visit('analyst', '/risks/R-99999');
+        const page = await site.visit('analyst', '/profile');
         page.expects(404);
+        await page.goto(`${site.url}/risks/R-99999`);
         await page.getByText('There is no such risk').waitFor();
         await page.getByRole('link', { name: 'To the register' }).click();
         await heading(page, 'Register').waitFor();

@@ -86,7 +86,7 @@ export function Details({ risk, edit, canEdit }: { risk: Risk; edit: Edit; canEd
                 </div>
                 <div class="member" role="group" aria-label={t('risk.dates')}>
                     <div class="name"><span>{t('risk.dates')}</span></div>
-                    <div class="value">{t('risk.created')} <Ago at={risk.created_at} />, {t('risk.updated')} <Ago at={risk.updated_at} /></div>
+                    <div class="value"><p>{t('risk.created')} <Ago at={risk.created_at} /></p><p>{t('risk.updated')} <Ago at={risk.updated_at} /></p></div>
                 </div>
             </div>
         </section>
@@ -107,14 +107,16 @@ function Meanwhile({ risk, edit }: { risk: Risk; edit: Edit }) {
 
 /** Saving and giving up, always in sight while one edits; and what one should know before. */
 export function EditBar({ risk, edit }: { risk: Risk; edit: Edit }) {
-    const { impact, probability, assets } = edit.values;
+    const { impact, probability, assets } = edit.upcoming;
     const next = explain(impact as number, probability as number, (assets as AssetBrief[]).map(({ criticality }) => criticality));
     const wrong = Object.keys(edit.errors).length;
     return (
         <div class="edit-bar" role="region" aria-label={t('risk.editing')}>
-            <div class="says" role="status">
-                {edit.restoredAt !== null && <p class="notice">{t('risk.restored', { when: ago(edit.restoredAt) })}</p>}
+            <div class="notices" role="status">
                 {edit.meanwhile.length > 0 && <Meanwhile risk={risk} edit={edit} />}
+                {edit.restoredAt !== null && <p class="notice">{t('risk.restored', { when: ago(edit.restoredAt) })}</p>}
+            </div>
+            <div class="says" role="status">
                 {next.score !== risk.score && (
                     <p class="preview">{t('risk.preview')} <Level level={risk.level} score={risk.score} /> → <Level level={next.level} score={next.score} /></p>
                 )}

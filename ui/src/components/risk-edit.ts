@@ -12,7 +12,7 @@ import { toast } from '../toast';
 import { dropDraft, keepDraft, readDraft } from './drafts';
 import { serverSays } from './field';
 import { checkAll, differing, riskMembers, valuesOf, type Member, type Value, type Values } from './members';
-import { saveMerging, whoChanged, type Began, type Clash } from './merge';
+import { merge, saveMerging, whoChanged, type Began, type Clash } from './merge';
 
 interface State {
     began: Began;
@@ -30,6 +30,8 @@ export interface Edit {
     isDirty: boolean;
     busy: boolean;
     values: Values;
+    /** As it will be when saved: with what others have changed meanwhile. */
+    upcoming: Values;
     focus: string;
     turn: number;
     errors: Record<string, string>;
@@ -168,6 +170,7 @@ export function useEdit(risk: Risk, path: string): Edit {
         isDirty: now !== null && differing(riskMembers, now.began.values, now.mine).length > 0,
         busy: busy && !hasWrong,
         values: now?.mine ?? known.values,
+        upcoming: now ? merge(riskMembers, now.began.values, now.mine, known.values).values : known.values,
         focus: now?.focus ?? '',
         turn: now?.turn ?? 0,
         errors,

@@ -26,10 +26,10 @@ function Facts({ mitigation }: { mitigation: Mitigation }) {
     return (
         <p class="facts">
             <Status status={status} group="mitigation" />
-            {assignee && <span><span class="quiet">{t('member.assignee')}:</span> {assignee}</span>}
-            {due_date && <span><span class="quiet">{t('member.due_date')}:</span> <Due date={due_date} done={status === 'DONE'} /></span>}
-            {cost > 0 && <span><span class="quiet">{t('member.cost')}:</span> {number(cost)}</span>}
-            {mitigation_time > 0 && <span><span class="quiet">{t('mitigation.time')}:</span> {t('mitigation.days', { count: mitigation_time })}</span>}
+            {assignee && <span><span class="quiet">{t('named', { name: t('member.assignee') })}</span> {assignee}</span>}
+            {due_date && <span><span class="quiet">{t('named', { name: t('member.due_date') })}</span> <Due date={due_date} done={status === 'DONE'} /></span>}
+            {cost > 0 && <span><span class="quiet">{t('named', { name: t('member.cost') })}</span> {number(cost)}</span>}
+            {mitigation_time > 0 && <span><span class="quiet">{t('named', { name: t('mitigation.time') })}</span> {t('mitigation.days', { count: mitigation_time })}</span>}
         </p>
     );
 }

@@ -89,7 +89,7 @@ function ChangeLine({ change }: { change: Change }) {
     }
     return (
         <li>
-            <span class="quiet">{say('member', member.replace(/^(mitigation|sub_action)\./, ''))}{subject && ` (${subject})`}:</span> <FromTo change={change} />
+            <span class="quiet">{t('named', { name: `${say('member', member.replace(/^(mitigation|sub_action)\./, ''))}${subject ? ` (${subject})` : ''}` })}</span> <FromTo change={change} />
         </li>
     );
 }
@@ -99,7 +99,7 @@ function WriteView({ write }: { write: Write }) {
     return (
         <li class={`write ${write.action}`}>
             <p>
-                <b>{say('action', write.action)}</b>{subject && <> “{subject}”</>} <span class="quiet">{t('change.by', { actor: write.actor })}, <Ago at={write.at} /></span>
+                <b>{say('action', write.action)}</b>{subject && <> {t('quoted', { text: subject })}</>} <span class="quiet">{t('change.by', { actor: write.actor })}, <Ago at={write.at} /></span>
             </p>
             {write.changes.some(({ member }) => member !== null) && <ul>{write.changes.map((change, i) => <ChangeLine key={i} change={change} />)}</ul>}
         </li>

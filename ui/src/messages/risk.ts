@@ -23,6 +23,8 @@ export const risk = {
     'member.cost': ['Cost', 'Coût'],
     'member.mitigation_time': ['Work (days)', 'Charge (jours)'],
     'member.completed': ['Done', 'Fait'],
+    'named': ['{name}:', '{name} :'],
+    'quoted': ['“{text}”', '« {text} »'],
     'risk.details': ['Details', 'Détails'],
     'risk.score': ['Score explained', 'Explication du score'],
     'risk.mitigations': ['Mitigations', 'Mesures'],

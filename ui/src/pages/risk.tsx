@@ -141,7 +141,7 @@ function Whole({ risk, path }: { risk: Risk; path: string }) {
             <div class={edit.isOn ? 'risk editing' : 'risk'}>
                 <div class="column"><Details risk={risk} edit={edit} canEdit={canEdit} /></div>
                 <div class="column aside">
-                    <Score values={edit.values} />
+                    <Score values={edit.upcoming} />
                     <Assets edit={edit} canEdit={canEdit} />
                 </div>
                 <div class="column rest">
