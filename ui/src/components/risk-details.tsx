@@ -96,8 +96,12 @@ export function Details({ risk, edit, canEdit }: { risk: Risk; edit: Edit; canEd
 /** Somebody else has changed it while one edits. */
 function Meanwhile({ risk, edit }: { risk: Risk; edit: Edit }) {
     const { data } = useGet<ChangePage>(`/risks/${risk.id}/timeline?limit=20`);
+    // The timeline is read beside the risk: the notice waits for it, so that it is written once and says who.
+    if (!data || (data.items[0]?.version ?? 0) < risk.version) {
+        return null;
+    }
     const names = edit.meanwhile.map(({ name }) => name);
-    const actors = new Set((data?.items ?? []).filter(({ version, member }) => version > edit.began!.version && names.includes(member ?? '')).map(({ actor }) => actor));
+    const actors = new Set(data.items.filter(({ version, member }) => version > edit.began!.version && names.includes(member ?? '')).map(({ actor }) => actor));
     return (
         <p class="notice">
             {t('risk.meanwhile', { who: [...actors].join(', ') || t('risk.somebody'), members: names.map((name) => say('member', name)).join(', ') })}
