@@ -149,7 +149,15 @@ class Site {
 /** Start a server for test `t`; its settings as in tests/http/lib.js. */
 async function startSite(t, settings) {
     let site;
-    t.after(() => site?.end());
+    t.after(async () => {
+        try {
+            await site?.end();
+        } catch (error) {
+            // The hooks after one that fails are not called, and a server that stays would keep this process.
+            await site.server.stop();
+            throw error;
+        }
+    });
     site = new Site(t, await startServer(t, settings));
     return site;
 }

@@ -121,12 +121,9 @@ function Away() {
     return <div role="status" class="away">{isAway && <p>{t('app.away')}</p>}</div>;
 }
 
-function Inside({ ended }: { ended: boolean }) {
-    const place = usePlace();
-    const user = useUser();
-    const [dialog, setDialog] = useState<'palette' | 'help' | 'new' | null>(null);
-    const toggle = (name: typeof dialog) => (open: boolean) => setDialog(open ? name : null);
-    useShortcut('new', () => setDialog('new'), mayWrite(user));
+/** The keys that work on every page. They stand before the page, so that what it says of the same key comes after and counts. */
+function KeysEverywhere({ onNew }: { onNew: () => void }) {
+    useShortcut('new', onNew, mayWrite(useUser()));
     useShortcut('goDashboard', () => go('/'));
     useShortcut('goRegister', () => go('/risks'));
     useShortcut('goAssets', () => go('/assets'));
@@ -134,8 +131,16 @@ function Inside({ ended }: { ended: boolean }) {
     useShortcut('previous', () => moveRow(-1));
     // Pages with a search of their own answer this themselves.
     useShortcut('search', () => go('/risks?focus=search'));
+    return null;
+}
+
+function Inside({ ended }: { ended: boolean }) {
+    const place = usePlace();
+    const [dialog, setDialog] = useState<'palette' | 'help' | 'new' | null>(null);
+    const toggle = (name: typeof dialog) => (open: boolean) => setDialog(open ? name : null);
     return (
         <>
+            <KeysEverywhere onNew={() => setDialog('new')} />
             <a class="skip" href="#main">{t('app.skip')}</a>
             <Navigation current={place.page} onPalette={() => setDialog('palette')} />
             <Page />

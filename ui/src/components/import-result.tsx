@@ -6,7 +6,7 @@ const COUNTS = ['imported', 'updated', 'unchanged', 'skipped'] as const;
 
 function Refusals({ errors }: { errors: readonly ImportRefusal[] }) {
     return (
-        <div class="refusals" tabIndex={0} role="region" aria-labelledby="refusals">
+        <div class="refusals scroll" tabIndex={0} role="region" aria-labelledby="refusals">
             <table class="list">
                 <thead>
                     <tr><th scope="col" class="number">{t('import.row')}</th><th scope="col">{t('import.column')}</th><th scope="col">{t('import.reason')}</th></tr>

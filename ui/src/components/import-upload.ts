@@ -24,7 +24,6 @@ function send(path: string, bytes: ArrayBuffer, type: string, tell: (progress: P
         request.onloadend = () => {
             signal.removeEventListener('abort', stop);
             if (request.status === 0) {
-                away.set(!signal.aborted && !navigator.onLine);
                 reject(signal.aborted ? new DOMException('', 'AbortError') : new ApiError(0, ''));
             } else {
                 away.set(false);

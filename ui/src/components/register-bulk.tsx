@@ -118,7 +118,7 @@ export function BulkBar({ items, selection }: { items: readonly Risk[]; selectio
     return (
         <section class="bulk" aria-label={t('bulk.label')}>
             <p role="status">
-                <b>{t('bulk.count', { count: risks.length })}</b>
+                <strong>{t('bulk.count', { count: risks.length })}</strong>
                 {elsewhere > 0 && <span> {t('bulk.elsewhere', { count: elsewhere })}</span>}
                 {risks.length === SELECTION_MAX && <span> {t('bulk.most', { max: SELECTION_MAX })}</span>}
             </p>

@@ -61,10 +61,9 @@ function Cells({ risk }: { risk: Risk }) {
 }
 
 function Pick({ risk, selection }: { risk: Risk; selection: Selection }) {
-    // A click says whether Shift is held; by then the box has changed by itself.
     return (
         <td class="pick">
-            <label onMouseDown={(event) => event.shiftKey && event.preventDefault()}>
+            <label>
                 <input
                     type="checkbox" aria-label={t('register.select', { ref: refOf(risk) })} checked={selection.risks.has(risk.id)}
                     onClick={(event) => selection.toggle(risk.id, event.shiftKey)}

@@ -1,4 +1,5 @@
 /** Values that are in use, for choosing from: owners, categories, tags, … */
+import type { Values } from '../api.gen';
 import { useGet } from '../data';
 import { withQuery } from '../router';
 
@@ -6,6 +7,6 @@ export type Member = 'owner' | 'category' | 'tag' | 'framework' | 'source';
 
 /** Up to `limit` values of this member that hold `q`; none while they are on their way. */
 export function useValues(member: Member | null, q = '', limit = 50): string[] {
-    const got = useGet<{ items: string[] }>(member && withQuery('/risks/values', { member, q: q.trim(), limit }), { keep: true });
+    const got = useGet<Values>(member && withQuery('/risks/values', { member, q: q.trim(), limit }), { keep: true });
     return got.data?.items ?? [];
 }

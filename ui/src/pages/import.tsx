@@ -105,13 +105,13 @@ function Refused({ job: { result, options, source, error } }: { job: Job }) {
     if (result) {
         return <><h2>{t('import.refused')}</h2><p>{t(options.skip ? 'import.refused.whole' : 'import.refused.skip')}</p></>;
     }
-    const isLarge = error instanceof ApiError && error.status === 413;
-    return (
-        <>
-            <h2>{errorText(error)}</h2>
-            {isLarge && <p>{t('import.large', { file: bytes(source?.bytes.byteLength ?? 0) })}</p>}
-        </>
-    );
+    return isTooLarge(error)
+        ? <><h2>{t('import.large', { size: bytes(source?.bytes.byteLength ?? 0) })}</h2><p>{errorText(error)}. {t('import.large.instead')}</p></>
+        : <h2>{errorText(error)}</h2>;
+}
+
+function isTooLarge(error: unknown): boolean {
+    return error instanceof ApiError && error.status === 413;
 }
 
 function Written({ job: { options } }: { job: Job }) {
@@ -133,7 +133,7 @@ function Verdict({ job }: { job: Job }) {
             {isWritten && <Written job={job} />}
             {!isWritten && phase !== 'writing' && (
                 <div class="actions">
-                    {(phase === 'stopped' || (error !== null && !refused)) && <button type="button" onClick={job.check}>{t('retry')}</button>}
+                    {(phase === 'stopped' || (error !== null && !refused && !isTooLarge(error))) && <button type="button" onClick={job.check}>{t('retry')}</button>}
                     <button type="button" class="primary" disabled={phase !== 'checked' || error !== null || isSame} onClick={job.write}>{t('import.do')}</button>
                 </div>
             )}
