@@ -197,7 +197,7 @@ test('a file is looked at and then imported', async (t) => {
         }, jsonFile('', [{ title: 'Dropped', impact: 3, probability: 2 }]).buffer.toString());
         await page.dispatchEvent('main h1', 'dragover', { dataTransfer: data });
         await page.dispatchEvent('main h1', 'drop', { dataTransfer: data });
-        await page.getByText('dropped.json').waitFor();
+        await page.getByText('dropped.json, ').waitFor();
         await page.getByRole('heading', { name: 'What would change' }).waitFor();
         assert.strictEqual((await counts(page)).New, '1');
     });

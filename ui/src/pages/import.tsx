@@ -1,6 +1,7 @@
 /** Import: a file, what it would change, and then the change. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
+import type { ImportResult } from '../api.gen';
 import { formats } from '../components/import-formats';
 import { useImport, type Job } from '../components/import-job';
 import { Result } from '../components/import-result';
@@ -52,7 +53,7 @@ function ChooseFile({ job }: { job: Job }) {
     const { source } = job;
     return (
         <div class={`drop${isOver ? ' over' : ''}${source ? ' small' : ''}`}>
-            <p>{source ? t('import.file', { name: source.name, size: bytes(source.bytes.byteLength) }) : t('import.drop')}</p>
+            <p key={source ? 'file' : 'none'}>{source ? t('import.file', { name: source.name, size: bytes(source.bytes.byteLength) }) : t('import.drop')}</p>
             <input
                 ref={input} type="file" accept={ACCEPT} hidden aria-label={t('import.choose')}
                 onChange={(event) => {
@@ -61,13 +62,25 @@ function ChooseFile({ job }: { job: Job }) {
                     file && job.take(file);
                 }}
             />
-            <button type="button" class={source ? undefined : 'primary'} disabled={isBusy} onClick={() => input.current?.click()}>{t(source ? 'import.other' : 'import.choose')}</button>
+            <button key={source ? 'other' : 'first'} type="button" class={source ? undefined : 'primary'} disabled={isBusy} onClick={() => input.current?.click()}>{t(source ? 'import.other' : 'import.choose')}</button>
             {!source && <p class="hint">{t('import.hint')}</p>}
         </div>
     );
 }
 
-function Choices({ job: { options, phase, set } }: { job: Job }) {
+/** Beside the choices, so that it stays where it is whatever the answer is. */
+function Act({ job: { phase, result, error, refused, check, write } }: { job: Job }) {
+    const mayTryAgain = phase === 'stopped' || (phase === 'checked' && error !== null && !refused && !isTooLarge(error));
+    return (
+        <div class="actions">
+            {mayTryAgain && <button type="button" onClick={check}>{t('retry')}</button>}
+            <button type="button" class="primary" disabled={phase !== 'checked' || error !== null || isSame(result)} onClick={write}>{t('import.do')}</button>
+        </div>
+    );
+}
+
+function Choices({ job }: { job: Job }) {
+    const { options, phase, set } = job;
     const isFixed = phase === 'writing' || phase === 'written';
     return (
         <div class="import-options">
@@ -83,6 +96,7 @@ function Choices({ job: { options, phase, set } }: { job: Job }) {
             </div>
             <label class="check"><input type="checkbox" checked={options.skip} disabled={isFixed} onChange={() => set({ skip: !options.skip })} /> {t('import.skip')}</label>
             <label class="check"><input type="checkbox" checked={options.restore} disabled={isFixed} onChange={() => set({ restore: !options.restore })} /> {t('import.restore')}</label>
+            <Act job={job} />
         </div>
     );
 }
@@ -110,6 +124,10 @@ function Refused({ job: { result, options, source, error } }: { job: Job }) {
         : <h2>{errorText(error)}</h2>;
 }
 
+function isSame(result: ImportResult | null): boolean {
+    return result !== null && result.imported + result.updated === 0;
+}
+
 function isTooLarge(error: unknown): boolean {
     return error instanceof ApiError && error.status === 413;
 }
@@ -122,21 +140,14 @@ function Written({ job: { options } }: { job: Job }) {
 function Verdict({ job }: { job: Job }) {
     const { phase, result, error, refused } = job;
     const isWritten = phase === 'written';
-    const isSame = phase === 'checked' && result !== null && !refused && result.imported + result.updated === 0;
     return (
         <section class="panel verdict" aria-live="polite" aria-busy={phase === 'checking' || phase === 'writing'}>
             {error !== null ? <Refused job={job} /> : result && <h2>{t(isWritten ? 'import.done' : 'import.preview')}</h2>}
             {phase === 'stopped' && <p>{t('import.stopped')}</p>}
             {result && <Result result={result} refused={refused} />}
-            {isSame && <p>{t('import.nothing')}</p>}
+            {phase === 'checked' && !refused && isSame(result) && <p>{t('import.nothing')}</p>}
             {(phase === 'checking' || phase === 'writing') && <Working job={job} />}
             {isWritten && <Written job={job} />}
-            {!isWritten && phase !== 'writing' && (
-                <div class="actions">
-                    {(phase === 'stopped' || (error !== null && !refused && !isTooLarge(error))) && <button type="button" onClick={job.check}>{t('retry')}</button>}
-                    <button type="button" class="primary" disabled={phase !== 'checked' || error !== null || isSame} onClick={job.write}>{t('import.do')}</button>
-                </div>
-            )}
         </section>
     );
 }
