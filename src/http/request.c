@@ -124,6 +124,17 @@ static void refuse(struct http_request *request, int http_status, const char *de
     request->closes = true;
 }
 
+/** Says how large a body may be, where there may be one. */
+static void refuse_body(struct http_request *request)
+{
+    size_t limit = request->max_body_bytes;
+    refuse(request, 413,
+           limit == 0
+               ? "the body is too large"
+               : arena_format(&request->arena,
+                              "the body is too large: it may have at most %zu bytes", limit));
+}
+
 static void prepare_farewell(struct http_request *request)
 {
     size_t size = 0;
@@ -175,7 +186,7 @@ static enum MHD_Result serve_head(struct http_request *request, const char *meth
     bool unwanted = framing->length > request->max_body_bytes ||
                     (framing->chunked && request->max_body_bytes == 0);
     if (!request->replied && unwanted)
-        refuse(request, 413, "the body is too large");
+        refuse_body(request);
     if (request->replied)
         return answer_early(request);
     buf_init(&request->body, request->max_body_bytes);
@@ -187,7 +198,7 @@ static enum MHD_Result take_body(struct http_request *request, const char *bytes
 {
     struct http_server *server = request->server;
     if (length > request->max_body_bytes - request->body.length) {
-        refuse(request, 413, "the body is too large");
+        refuse_body(request);
         return start_discard(request);
     }
     size_t limit = server->settings.max_body_bytes_in_flight;

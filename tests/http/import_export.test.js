@@ -230,7 +230,9 @@ async function refusalTests(t, server, analyst) {
     await t.test('a file over IMPORT_MAX_BYTES is 413', async (t2) => {
         const small = await startServer(t2, { env: { IMPORT_MAX_BYTES: '100KiB' } });
         const admin = await small.signIn();
-        assertProblem(await importKev(admin, KEV), 413);
+        const refused = await importKev(admin, KEV);
+        assertProblem(refused, 413);
+        assert.match(refused.json.detail, /at most 102400 bytes/);
         assert.strictEqual((await admin.get('/risks')).json.total, 0);
     });
 
