@@ -56,6 +56,8 @@ static const struct list_filter risk_filters[] = {
      .about = "at most"},
     {"review_before", LIST_DATE, "review_date < ?", "+review_date < ?", .same_order = "review_date",
      .bound = REVIEW " < ?", .about = "to be reviewed before this day"},
+    {"source", LIST_TEXT, "COALESCE(source, '') = ?", "+COALESCE(source, '') = ?",
+     .same_order = "source", .about = "exact: where it was imported from"},
     {"impact", LIST_SCALE, "impact = ?", "+impact = ?", .same_order = "impact", .about = "exact"},
     {"probability", LIST_SCALE, "probability = ?", "+probability = ?", .same_order = "probability",
      .about = "exact"},

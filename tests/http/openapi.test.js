@@ -147,7 +147,7 @@ test('the OpenAPI document', async (t) => {
     await t.test('declares every parameter that a list takes', async () => {
         const parametersOf = (path) => routes.find((one) => one.path === path).operation.parameters.filter((one) => one.in === 'query');
         const names = parametersOf('/risks').map((one) => one.name);
-        const filters = 'q status level tag category owner asset_id framework min_score max_score review_before impact probability open';
+        const filters = 'q status level tag category owner asset_id framework min_score max_score review_before source impact probability open';
         assert.deepStrictEqual(names.sort(), `${filters} sort_by sort_dir page limit after`.split(' ').sort());
         for (const { path, real, operation } of routes) {
             for (const { name, in: place, schema } of operation.parameters || []) {

@@ -51,6 +51,7 @@ const VARIANTS_OF = {
         '?min_score=4.5&max_score=12',
         '?impact=4&probability=5&open',
         '?open=false&probability=2',
+        '?source=list&sort_by=title',
         '?sort_by=title&sort_dir=desc&limit=5&page=2',
         '?sort_by=created_at&limit=7',
         '?sort_by=updated_at&sort_dir=asc',

@@ -56,6 +56,7 @@ function filtersFor(assets) {
         [{ min_score: '4.8', max_score: '9.6' }, (risk) => risk.score >= 4.8 && risk.score <= 9.6],
         [{ review_before: day(0) }, (risk) => risk.review_date !== null && risk.review_date < day(0)],
         [{ review_before: day(1) }, (risk) => risk.review_date !== null && risk.review_date < day(1)],
+        [{ source: 'scanner' }, (risk) => risk.source === 'scanner'],
         [{ impact: '4' }, (risk) => risk.impact === 4],
         [{ probability: '2' }, (risk) => risk.probability === 2],
         [{ open: 'true' }, (risk) => risk.status !== 'CLOSED'],
