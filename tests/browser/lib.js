@@ -44,19 +44,19 @@ async function theBrowser() {
     return browser;
 }
 
-/** In the page, before its own scripts: how far things moved that nobody had touched. */
+/** In the page, before its own scripts: how far things moved before anybody touched anything. */
 function watchShifts() {
     globalThis.shifts = [];
-    new PerformanceObserver((list) => {
+    const observer = new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
-            // Notices make room for one another: that is no part of the page.
-            const isNotice = entry.sources.length > 0 && entry.sources.every(({ node }) => node?.closest?.('.toasts'));
-            if (!entry.hadRecentInput && !isNotice) {
-                const what = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
-                globalThis.shifts.push({ by: entry.value, what });
-            }
+            const what = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
+            globalThis.shifts.push({ by: entry.value, what });
         }
-    }).observe({ type: 'layout-shift', buffered: true });
+    });
+    observer.observe({ type: 'layout-shift', buffered: true });
+    for (const input of ['keydown', 'pointerdown']) {
+        addEventListener(input, () => observer.disconnect(), { capture: true, once: true });
+    }
 }
 
 class Site {
