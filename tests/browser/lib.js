@@ -37,7 +37,7 @@ after(() => browser?.close());
 async function theBrowser() {
     if (!browser) {
         const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
-        const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((file) => fs.existsSync(file));
+        const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((file) => fs.existsSync(file));
         assert.ok(executablePath, 'there is no Chromium: script/dependencies test installs it');
         browser = await chromium.launch({ executablePath, args });
     }
