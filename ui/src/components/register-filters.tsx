@@ -1,5 +1,5 @@
 /** The filters: those that are set as chips, and a menu to add more. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Asset, AssetPage } from '../api.gen';
 import { useGet } from '../data';
 import { day, say, t } from '../i18n';
@@ -50,7 +50,7 @@ function Typed({ filter, label, value, onChoose }: { filter: Filter; label: stri
     const form = useRef<HTMLFormElement>(null);
     const isScore = filter.kind === 'score';
     const isRight = isScore ? /^\d{1,3}([.,]\d{1,2})?$/.test(text.trim()) : text !== '';
-    useEffect(() => form.current?.querySelector('input')?.focus(), []);
+    useLayoutEffect(() => form.current?.querySelector('input')?.focus(), []);
     return (
         <form ref={form} onSubmit={(event) => { event.preventDefault(); isRight && onChoose(text.trim().replace(',', '.')); }}>
             <Input label={label} type={isScore ? 'text' : 'date'} value={text} onInput={setText} hint={isScore ? t('filter.score.hint') : undefined} />

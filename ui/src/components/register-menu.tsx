@@ -1,5 +1,5 @@
 /** Choosing from a few (a menu) and from many (a text with a list), both by keyboard too (WAI-ARIA Authoring Practices). */
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 
 export interface Option {
@@ -17,7 +17,8 @@ const STEPS: Record<string, (at: number, count: number) => number> = {
 /** The first option has the focus when it opens; arrows and first letters move it. */
 export function Menu({ label, options, onChoose }: { label: string; options: readonly Option[]; onChoose: (value: string) => void }) {
     const list = useRef<HTMLDivElement>(null);
-    useEffect(() => list.current?.querySelector('button')?.focus(), [label]);
+    // At once, so that the next key is not lost, however quickly one types.
+    useLayoutEffect(() => list.current?.querySelector('button')?.focus(), [label]);
     const press = (event: KeyboardEvent) => {
         const buttons = [...list.current!.querySelectorAll('button')];
         const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
@@ -49,7 +50,7 @@ export function Finder({ label, text, onText, options, onChoose }: {
     const [at, setAt] = useState(0);
     const id = useId();
     const chosen = Math.min(at, options.length - 1);
-    useEffect(() => input.current?.focus(), []);
+    useLayoutEffect(() => input.current?.focus(), []);
     useEffect(() => document.getElementById(`${id}-${chosen}`)?.scrollIntoView({ block: 'nearest' }), [chosen]);
     const press = (event: KeyboardEvent) => {
         const step = event.key.startsWith('Arrow') ? STEPS[event.key] : undefined;
