@@ -32,7 +32,7 @@ function nameOf(event: KeyboardEvent): string {
 /** Enter, and the arrows, belong to whatever has the focus, if it does something with them. */
 function isForElement(event: KeyboardEvent): boolean {
     const target = event.target as HTMLElement;
-    return (event.key === 'Enter' && target.matches('a, button, summary'))
+    return (event.key === 'Enter' && !event.ctrlKey && !event.metaKey && target.matches('a, button, summary'))
         || (event.key.startsWith('Arrow') && target.closest('[data-arrows], [role=radiogroup], [role=menu], [role=listbox]') !== null);
 }
 

@@ -138,7 +138,7 @@ export function Activities() {
                             {writesOf(items, next === null).slice(0, SHOWN).map((write) => (
                                 <li key={`${write.head.risk.id} ${write.head.version}`}>
                                     <p><Sentence write={write} isGone={gone.has(write.head.risk.id)} /></p>
-                                    <span class="beside quiet"><Ago at={write.head.at} /></span>
+                                    <span class="margin quiet"><Ago at={write.head.at} /></span>
                                 </li>
                             ))}
                         </ol>

@@ -22,7 +22,7 @@ export function TopRisks() {
                         {risks.map((risk) => (
                             <li key={risk.id}>
                                 <a class="main" href={`/risks/${refOf(risk)}`} title={risk.title} data-row><span class="ref">{refOf(risk)}</span> {risk.title}</a>
-                                <span class="beside"><Status status={risk.status} />{risk.owner && <span class="quiet">{risk.owner}</span>}<Level level={risk.level} score={risk.score} /></span>
+                                <span class="margin"><Status status={risk.status} />{risk.owner && <span class="quiet">{risk.owner}</span>}<Level level={risk.level} score={risk.score} /></span>
                             </li>
                         ))}
                     </ol>
@@ -45,7 +45,7 @@ export function Overdue() {
                             {items.map((mitigation) => (
                                 <li key={mitigation.id}>
                                     <a class="main" href={`/risks/${refOf(mitigation.risk)}`} title={mitigation.title} data-row><span class="ref">{refOf(mitigation.risk)}</span> {mitigation.title}</a>
-                                    <span class="beside">
+                                    <span class="margin">
                                         <span class="quiet of">{mitigation.risk.title}</span>
                                         {mitigation.assignee && <span class="quiet">{mitigation.assignee}</span>}
                                         <Due date={mitigation.due_date} />

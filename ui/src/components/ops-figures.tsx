@@ -52,11 +52,13 @@ interface Figure {
     /** Instead of the newest of the series. */
     now?: number | null;
     most?: number;
+    /** Of a whole, from 0 to 1: drawn as a bar instead of a course. */
+    part?: number;
     also?: string;
     isBad?: boolean;
 }
 
-function Tile({ name, series, say, now = lastOf(series), most, also, isBad = false }: Figure) {
+function Tile({ name, series, say, now = lastOf(series), most, part, also, isBad = false }: Figure) {
     const values = known(series);
     const range = values.length > 0 ? t('ops.range', { from: say(Math.min(...values)), to: say(Math.max(...values)) }) : '';
     return (
@@ -64,9 +66,11 @@ function Tile({ name, series, say, now = lastOf(series), most, also, isBad = fal
             <dt>{t(name)}</dt>
             <dd>
                 <b>{now === null ? '–' : say(now)}</b>
-                <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true"><path d={lineOf(thinned(series), most ?? (highestOf(series) || 1))} /></svg>
+                {part === undefined ? (
+                    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true"><path d={lineOf(thinned(series), most ?? (highestOf(series) || 1))} /></svg>
+                ) : <span class="bar"><span style={{ width: `${100 * part}%` }} /></span>}
                 <span class="hint">{range}</span>
-                <span class="hint">{also}</span>
+                <span class="hint also">{also}</span>
             </dd>
         </div>
     );
@@ -84,7 +88,7 @@ export function Figures({ ops, cache, pools }: { ops: Ops; cache: Cache | undefi
         { name: 'ops.errors', series: all.errors, say: perSecond, isBad: errors > 0, also: errors > 0 ? t('ops.errors.do') : '' },
         latency('p50_ms', 'ops.p50'), latency('p95_ms', 'ops.p95'), latency('p99_ms', 'ops.p99'),
         { name: 'ops.hits', series: ops.hit_rate as Series, say: percent, most: 1, also: cache?.responses.hit_rate == null ? '' : t('ops.hits.all', { rate: percent(cache.responses.hit_rate) }) },
-        { name: 'ops.kept', series: [], say: bytes, now: cache?.responses.bytes ?? null, also: cache ? t('ops.kept.of', { count: cache.responses.entries, max: bytes(cache.responses.max_bytes) }) : '' },
+        { name: 'ops.kept', series: [], say: bytes, now: cache?.responses.bytes ?? null, part: cache ? cache.responses.bytes / (cache.responses.max_bytes || 1) : 0, also: cache ? t('ops.kept.of', { count: cache.responses.entries, max: bytes(cache.responses.max_bytes) }) : '' },
         { name: 'ops.used', series: pool.in_use, say: number, now: general?.in_use ?? null, most: general?.max_open ?? 1, also: general ? t('ops.used.of', { max: general.max_open, open: general.open }) : '' },
         { name: 'ops.waiting', series: pool.waiting, say: number, now: general?.waiting ?? null, also: general ? t('ops.waited', { mean: duration(general.wait.mean_us / 1000), max: duration(general.wait.max_us / 1000) }) : '' },
         { name: 'ops.memory', series: process.resident_bytes, say: bytes },
@@ -93,7 +97,7 @@ export function Figures({ ops, cache, pools }: { ops: Ops; cache: Cache | undefi
     return (
         <section class="panel">
             <h2>{t('ops.figures')}</h2>
-            {ops.at.length === 0 && <p class="hint">{t('ops.soon')}</p>}
+            <p class="hint">{t(ops.at.length === 0 ? 'ops.soon' : 'ops.course')}</p>
             <dl class="tiles">{figures.map((figure) => <Tile key={figure.name} {...figure} />)}</dl>
         </section>
     );

@@ -1,15 +1,15 @@
 /** How the parts are, in words, and what to do about one that is not well. */
 import type { Cache, Health, PoolHealth, RedisHealth } from '../api.gen';
-import { duration, say, t, type Text } from '../i18n';
+import { duration, say, t } from '../i18n';
 
 type State = 'good' | 'warn' | 'bad' | 'off';
 const MARKS: Record<State, string> = { good: '✓', warn: '!', bad: '✕', off: '–' };
 
-function Part({ name, state, text, advice }: { name: Text; state: State; text: string; advice?: string | undefined }) {
+function Part({ name, state, text, advice }: { name: string; state: State; text: string; advice?: string | undefined }) {
     return (
-        <div class={`part ${state}`}>
+        <div class={`health-part ${state}`}>
             <span class="mark-of" aria-hidden="true">{MARKS[state]}</span>
-            <div><strong>{t(name)}</strong> {text}{advice && <p>{advice}</p>}</div>
+            <div><strong>{name}</strong> {text}{advice && <p>{advice}</p>}</div>
         </div>
     );
 }
@@ -35,17 +35,17 @@ export function HealthPanel({ health, cache }: { health: Health; cache: Cache | 
         <section class="panel health">
             <header><h2>{t('ops.health')}</h2><span class="quiet">OpenRisk {health.version}</span></header>
             {/* Heard when it changes; the parts, whose figures change all the time, are not. */}
-            <div role="status"><Part name="ops.all" state={overall} text={say('ops.all', health.status)} /></div>
+            <div role="status"><Part name={t('ops.all')} state={overall} text={say('ops.all', health.status)} /></div>
             <ul>
                 <li>
                     <Part
-                        name="ops.database" {...(database.status === 'UP' ? { state: 'good', text: t('ops.database.up', { time: duration((database.latency_us ?? 0) / 1000) }) }
+                        name={t('ops.database')} {...(database.status === 'UP' ? { state: 'good', text: t('ops.database.up', { time: duration((database.latency_us ?? 0) / 1000) }) }
                             : { state: 'bad', text: t('ops.database.down'), advice: t('ops.database.do') })}
                     />
                 </li>
-                <li><Part name="ops.pool" {...poolPart(pool)} /></li>
-                {cache && <li><Part name="ops.cache" {...(cache.enabled ? { state: 'good', text: t('ops.cache.on') } : { state: 'warn', text: t('ops.cache.off'), advice: t('ops.cache.do') })} /></li>}
-                <li><Part name="ops.redis" {...redisPart(redis as RedisHealth | null)} /></li>
+                <li><Part name={t('ops.pool')} {...poolPart(pool)} /></li>
+                {cache && <li><Part name={t('ops.cache')} {...(cache.enabled ? { state: 'good', text: t('ops.cache.on') } : { state: 'warn', text: t('ops.cache.off'), advice: t('ops.cache.do') })} /></li>}
+                <li><Part name={t('ops.redis')} {...redisPart(redis as RedisHealth | null)} /></li>
             </ul>
         </section>
     );

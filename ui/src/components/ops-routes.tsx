@@ -7,7 +7,6 @@ const SHOWN = 15;
 type Numbers = (number | null)[];
 
 interface Sum {
-    key: string;
     route: OpsRoute;
     requests: number;
     errors: number;
@@ -17,7 +16,7 @@ interface Sum {
 function sumsOf({ routes, step_seconds: step }: Ops): Sum[] {
     const total = (rates: number[]) => Math.round(rates.reduce((all, rate) => all + rate, 0) * step);
     return routes.map((route) => ({
-        key: `${route.method} ${route.route}`, route, requests: total(route.rate), errors: total(route.errors), p95: highestOf(route.p95_ms as Numbers) ?? 0,
+        route, requests: total(route.rate), errors: total(route.errors), p95: highestOf(route.p95_ms as Numbers) ?? 0,
     }));
 }
 
@@ -29,8 +28,8 @@ export function Routes({ ops, bySlow, onSort }: { ops: Ops; bySlow: boolean; onS
             <header>
                 <h2>{t(bySlow ? 'ops.slowest' : 'ops.busiest')}</h2>
                 <div class="tools">
-                    <button type="button" aria-pressed={!bySlow} onClick={() => onSort(false)}>{t('ops.by.busy')}</button>
-                    <button type="button" aria-pressed={bySlow} onClick={() => onSort(true)}>{t('ops.by.slow')}</button>
+                    <button type="button" class="ops-choice" aria-pressed={!bySlow} onClick={() => onSort(false)}>{t('ops.by.busy')}</button>
+                    <button type="button" class="ops-choice" aria-pressed={bySlow} onClick={() => onSort(true)}>{t('ops.by.slow')}</button>
                 </div>
             </header>
             <div class="scroll" tabIndex={0} role="region" aria-label={t(bySlow ? 'ops.slowest' : 'ops.busiest')}>
@@ -46,8 +45,9 @@ export function Routes({ ops, bySlow, onSort }: { ops: Ops; bySlow: boolean; onS
                         </tr>
                     </thead>
                     <tbody>
-                        {sums.map(({ key, route, requests, errors, p95 }) => (
-                            <tr key={key}>
+                        {/* The rows stay, and their order changes in them: nothing moves. */}
+                        {sums.map(({ route, requests, errors, p95 }, i) => (
+                            <tr key={i}>
                                 <th scope="row"><span class="ref">{route.method}</span> {route.route.replace('/api/v1', '')}</th>
                                 <td class="number">{number(requests)}</td>
                                 <td class={errors > 0 ? 'number late' : 'number'}>{number(errors)}</td>

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { post } from '../api';
 import { limits, type NewToken } from '../api.gen';
 import { changed } from '../data';
-import { t, today } from '../i18n';
+import { t, today, type Text } from '../i18n';
 import { Actions, Dialog } from './dialog';
 import { checkText, Choice, Input, serverSays } from './field';
 import { useBusy } from './record-form';
@@ -38,7 +38,7 @@ export function TokenNew({ onClose }: { onClose: () => void }) {
             <div class="fields">
                 <Input label={t('token.name')} value={values.name} onInput={(name) => set({ name })} maxLength={name.maxLength} hint={t('token.name.hint')} required autofocus wide
                     error={checkText(values.name, name) ?? serverSays(error, 'name')} />
-                <Choice label={t('token.scope')} group="scope" options={limits.TokenChange.scope.enum} value={values.scope} onChange={(scope) => set({ scope })} hint={values.scope === 'full' ? t('scope.full.hint') : t('scope.read.hint')} />
+                <Choice label={t('token.scope')} group="scope" options={limits.TokenChange.scope.enum} value={values.scope} onChange={(scope) => set({ scope })} hint={t(`scope.${values.scope}.hint` as Text)} />
                 <Input label={t('token.until')} type="date" value={values.until} onInput={(until) => set({ until })} hint={t('token.until.hint')} required
                     error={isUntilGood ? serverSays(error, 'expires_at') : t('token.until.wrong')} />
             </div>

@@ -63,10 +63,10 @@ function usePassword() {
     return { isMade, setMade, typed, setTyped, value: isMade ? made : typed, isGood };
 }
 
-function PasswordFields({ password, error }: { password: ReturnType<typeof usePassword>; error: unknown }) {
+function PasswordFields({ password, error, autofocus }: { password: ReturnType<typeof usePassword>; error: unknown; autofocus?: boolean }) {
     return (
         <>
-            <label class="check wide"><input type="checkbox" checked={password.isMade} onChange={(event) => password.setMade(event.currentTarget.checked)} /> {t('user.password.make')}</label>
+            <label class="tick wide"><input type="checkbox" data-autofocus={autofocus} checked={password.isMade} onChange={(event) => password.setMade(event.currentTarget.checked)} /> {t('user.password.make')}</label>
             {!password.isMade && (
                 <Input label={t('signin.password')} type="password" value={password.typed} onInput={password.setTyped} autocomplete="new-password" wide required
                     hint={t('password.hint', { min: PASSWORD_MIN })} maxLength={limits.UserChange.password.maxLength} error={serverSays(error, 'password')} />
@@ -174,7 +174,7 @@ export function UserPassword({ user, onClose }: { user: User; onClose: () => voi
     return (
         <Dialog title={t('user.password.new', { email: user.email })} onClose={onClose} onSubmit={() => void submit()}>
             <p>{t('user.password.text')}</p>
-            <PasswordFields password={password} error={error} />
+            <PasswordFields password={password} error={error} autofocus />
             <FormError error={error} fields={['password']} />
             <Actions label={t('user.password.do')} onCancel={onClose} busy={busy} disabled={!password.isGood} />
         </Dialog>

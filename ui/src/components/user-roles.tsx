@@ -13,8 +13,8 @@ const RIGHTS: [Text, string[]][] = [
 export function Roles() {
     const roles = limits.UserChange.role.enum;
     return (
-        <section class="panel">
-            <h2>{t('roles.title')}</h2>
+        <details class="panel">
+            <summary>{t('roles.title')}</summary>
             <div class="scroll">
                 <table class="list plain roles">
                     <thead><tr><th scope="col">{t('roles.may')}</th>{roles.map((role) => <th key={role} scope="col">{say('role', role)}</th>)}</tr></thead>
@@ -28,6 +28,6 @@ export function Roles() {
                     </tbody>
                 </table>
             </div>
-        </section>
+        </details>
     );
 }

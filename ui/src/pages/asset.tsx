@@ -14,7 +14,7 @@ function Members({ asset }: { asset: AssetWithRisks }) {
     return (
         <section class="panel">
             <h2>{t('asset.about')}</h2>
-            <dl class="members">
+            <dl class="fact-list">
                 <div><dt>{t('asset.criticality')}</dt><dd><Level level={asset.criticality} group="criticality" /></dd></div>
                 <div><dt>{t('asset.type')}</dt><dd>{asset.type ?? '–'}</dd></div>
                 <div><dt>{t('asset.owner')}</dt><dd>{asset.owner ?? '–'}</dd></div>

@@ -40,7 +40,7 @@ function SortHead({ name, label, by, dir, onSort, class: kind }: {
     const next = isBy ? (dir === 'asc' ? 'desc' : 'asc') : SORTS[name]!;
     return (
         <th scope="col" class={kind} aria-sort={isBy ? (dir === 'asc' ? 'ascending' : 'descending') : undefined}>
-            <button type="button" class="link" onClick={() => onSort(name, next)}>{label}<span class="arrow" aria-hidden="true">{isBy ? (dir === 'asc' ? '▲' : '▼') : ''}</span></button>
+            <button type="button" class="link" onClick={() => onSort(name, next)}>{label}<span class="sort-mark" aria-hidden="true">{isBy ? (dir === 'asc' ? '▲' : '▼') : ''}</span></button>
         </th>
     );
 }
@@ -56,7 +56,7 @@ function Row({ asset, onEdit, onDelete }: { asset: Asset; onEdit: (asset: Asset)
             <td class="number">{asset.risk_count > 0 ? <a href={withQuery('/risks', { asset_id: asset.id })}>{number(asset.risk_count)}</a> : 0}</td>
             <td class="minor"><Ago at={asset.updated_at} /></td>
             {mayWrite(user) && (
-                <td class="minor do">
+                <td class="minor deeds">
                     <button type="button" class="link" aria-label={t('asset.edit', { name: asset.name })} onClick={() => onEdit(asset)}>{t('edit')}</button>
                     {mayDelete(user, asset.created_by) && <button type="button" class="link" aria-label={t('asset.delete.it', { name: asset.name })} onClick={() => onDelete(asset)}>{t('delete')}</button>}
                 </td>

@@ -32,9 +32,9 @@ function Row({ entry, with: filtered }: { entry: AuditEntry; with: (some: Asked)
         <tr class={isOk ? undefined : 'refused'}>
             <td><time datetime={entry.at} title={entry.at}>{moment(entry.at)}</time></td>
             <th scope="row">{entry.actor ? <a href={filtered({ actor: entry.actor })} data-row>{entry.actor}</a> : <span class="quiet">{t('audit.nobody')}</span>}</th>
-            <td><a class="code" href={filtered({ action: entry.action })}>{say('action', entry.action)}</a></td>
+            <td><a class={entry.action.includes(' ') ? 'code' : undefined} href={filtered({ action: entry.action })}>{say('action', entry.action)}</a></td>
             <td><span class={isOk ? 'quiet' : 'late'}>{!isOk && <span aria-hidden="true">✕ </span>}{say('result', entry.result)}</span></td>
-            <td class="about">{entry.detail && <div>{entry.detail}</div>}{entry.target && <div class="ref"><Target entry={entry} /></div>}</td>
+            <td class="about">{entry.detail && <div>{entry.detail}</div>}{entry.target && entry.target !== entry.actor_id && <div class="ref"><Target entry={entry} /></div>}</td>
             <td class="ref">{entry.address}</td>
         </tr>
     );

@@ -107,7 +107,7 @@ function Working({ job: { phase, progress, source, stop } }: { job: Job }) {
     // Once the server has all of what it is to write, nobody can know whether it still could be stopped.
     const canStop = phase === 'checking' || !progress.isSent;
     return (
-        <div class="progress">
+        <div class="upload">
             <p role="status">{text}</p>
             {progress.isSent ? <progress aria-label={text} /> : <progress aria-label={text} value={progress.sent} max={Math.max(size, 1)} />}
             {canStop && <button type="button" onClick={stop}>{t('import.stop')}</button>}

@@ -7,7 +7,7 @@ import { Figures } from '../components/ops-figures';
 import { HealthPanel } from '../components/ops-health';
 import { Routes } from '../components/ops-routes';
 import { useBusy } from '../components/record-form';
-import { Loaded, PageHead } from '../components/show';
+import { Failed, Loaded, PageHead } from '../components/show';
 import { changed, useGet } from '../data';
 import { t } from '../i18n';
 import { go, withQuery, type Place } from '../router';
@@ -39,21 +39,23 @@ export function OperationsPage({ place: { query } }: { place: Place }) {
     const bySlow = query.get('sort') === 'slow';
     const to = (some: { minutes?: number; sort?: string }) => withQuery('/operations', { minutes: query.get('minutes'), sort: query.get('sort'), ...some });
     const health = useHealth();
-    const { data: cache } = useGet<Cache>('/cache', { every: EVERY_MS });
-    const { data: pools } = useGet<Pools>('/pool', { every: EVERY_MS });
+    const cache = useGet<Cache>('/cache', { every: EVERY_MS });
+    const pools = useGet<Pools>('/pool', { every: EVERY_MS });
     const ops = useGet<Ops>(`/ops?minutes=${minutes}`, { every: EVERY_MS, keep: true });
+    // All at once, since one that comes later would push the others down; /cache has no answer while the database is away.
+    const isThere = [health, cache, pools].every(({ data, error }) => data !== undefined || error !== undefined);
     return (
         <>
             <PageHead title={t('page.operations')}>
-                {MINUTES.map((some) => <a key={some} class="button" href={to({ minutes: some })} aria-current={some === minutes ? 'true' : undefined}>{t('ops.minutes', { minutes: some })}</a>)}
+                {MINUTES.map((some) => <a key={some} class="button ops-choice" href={to({ minutes: some })} aria-current={some === minutes ? 'true' : undefined}>{t('ops.minutes', { minutes: some })}</a>)}
                 <button type="button" class="danger" onClick={() => setForgetting(true)}>{t('ops.forget')}</button>
             </PageHead>
-            <div class="stack">
-                <Loaded got={health} lines={7}>{(health) => <HealthPanel health={health} cache={cache} />}</Loaded>
-                <Loaded got={ops} lines={14}>
+            <div class="panels">
+                <Loaded got={isThere ? ops : { ...ops, data: undefined, error: undefined }} lines={20}>
                     {(ops) => (
                         <>
-                            <Figures ops={ops} cache={cache} pools={pools} />
+                            {health.data ? <HealthPanel health={health.data} cache={cache.data} /> : <Failed error={health.error!} retry={health.refresh} />}
+                            <Figures ops={ops} cache={cache.data} pools={pools.data} />
                             <Routes ops={ops} bySlow={bySlow} onSort={(slow) => go(to({ sort: slow ? 'slow' : '' }), { stay: true, replace: true })} />
                         </>
                     )}

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { ApiError, get, patch } from '../api';
 import { limits, type User } from '../api.gen';
 import { Actions } from '../components/dialog';
-import { checkText, Choice, Input, serverSays } from '../components/field';
+import { checkText, Input, serverSays } from '../components/field';
 import { Help } from '../components/help';
 import { orNull, useBusy } from '../components/record-form';
 import { FormError } from '../components/record-notice';
@@ -39,11 +39,11 @@ function Who() {
     return (
         <section class="panel">
             <h2>{t('profile.who')}</h2>
-            <dl class="members">
+            <dl class="fact-list">
                 <div><dt>{t('user.email')}</dt><dd>{user.email}</dd></div>
                 <div><dt>{t('user.role')}</dt><dd><Status status={user.role} group="role" /> <span class="hint">{t(`role.${user.role}.may` as Text)}</span></dd></div>
             </dl>
-            <form class="stack" noValidate onSubmit={(event) => { event.preventDefault(); void submit(); }}>
+            <form class="panels" noValidate onSubmit={(event) => { event.preventDefault(); void submit(); }}>
                 <Input label={t('user.full_name')} value={name} onInput={setName} maxLength={limits.UserChange.full_name.maxLength} autocomplete="name" hint={t('profile.name.hint')}
                     error={wrong ?? serverSays(error, 'full_name')} />
                 <FormError error={error} fields={['full_name']} />
@@ -53,22 +53,30 @@ function Who() {
     );
 }
 
+function OneOf<T extends string>({ legend, group, options, value, name, onChange }: {
+    legend: string; group: string; options: T[]; value: T; name: (option: T) => string; onChange: (option: T) => void;
+}) {
+    return (
+        <fieldset class="choice">
+            <legend>{legend}</legend>
+            {options.map((option) => (
+                <label key={option} class="tick"><input type="radio" name={group} checked={option === value} onChange={() => onChange(option)} /> {name(option)}</label>
+            ))}
+        </fieldset>
+    );
+}
+
 function Settings() {
     const settings = useSettings();
     const [isOpen, setOpen] = useState(false);
     return (
-        <section class="panel stack">
+        <section class="panel panels">
             <h2>{t('profile.settings')}</h2>
             <p class="hint">{t('profile.settings.text')}</p>
-            <fieldset class="choice">
-                <legend>{t('profile.theme')}</legend>
-                {THEMES.map((theme) => (
-                    <label key={theme} class="check"><input type="radio" name="theme" checked={settings.theme === theme} onChange={() => change({ theme })} /> {say('theme', theme)}</label>
-                ))}
-            </fieldset>
-            <Choice label={t('profile.language')} group="language" options={LANGUAGES} value={settings.language} onChange={(language) => change({ language: language as Language })} />
+            <OneOf legend={t('profile.theme')} group="theme" options={THEMES} value={settings.theme} name={(theme) => say('theme', theme)} onChange={(theme) => change({ theme })} />
+            <OneOf legend={t('profile.language')} group="language" options={LANGUAGES} value={settings.language} name={(language) => say('language', language)} onChange={(language) => change({ language })} />
             <div>
-                <label class="check"><input type="checkbox" checked={settings.keys} onChange={(event) => change({ keys: event.currentTarget.checked })} /> {t('profile.keys')}</label>
+                <label class="tick"><input type="checkbox" checked={settings.keys} onChange={(event) => change({ keys: event.currentTarget.checked })} /> {t('profile.keys')}</label>
                 <p class="hint">{t('profile.keys.hint')}</p>
             </div>
             <p><button type="button" onClick={() => setOpen(true)}>{t('key.help')}</button></p>
@@ -81,14 +89,16 @@ export function ProfilePage(_: { place: Place }) {
     return (
         <>
             <PageHead title={t('page.profile')} />
-            <div class="columns">
-                <Who />
+            <div class="profile">
+                <div class="panels">
+                    <Who />
+                    <section class="panel password">
+                        <h2>{t('profile.password')}</h2>
+                        <p class="hint">{t('profile.password.text')}</p>
+                        <PasswordForm />
+                    </section>
+                </div>
                 <Settings />
-                <section class="panel password">
-                    <h2>{t('profile.password')}</h2>
-                    <p class="hint">{t('profile.password.text')}</p>
-                    <PasswordForm />
-                </section>
             </div>
         </>
     );

@@ -37,7 +37,7 @@ function Revoke({ token, onClose }: { token: Token; onClose: () => void }) {
 function Tokens({ items, onRevoke }: { items: Token[]; onRevoke: (token: Token) => void }) {
     return (
         <div class="scroll">
-            <table class="list plain">
+            <table class="list plain carded">
                 <caption class="unseen">{t('page.tokens')}</caption>
                 <thead>
                     <tr>
@@ -57,7 +57,7 @@ function Tokens({ items, onRevoke }: { items: Token[]; onRevoke: (token: Token) 
                             <td class="minor"><Ago at={token.created_at} /></td>
                             <td><Ends at={token.expires_at} /></td>
                             <td class="minor">{token.last_used_at ? <Ago at={token.last_used_at} /> : <span class="quiet">{t('user.never')}</span>}</td>
-                            <td class="do"><button type="button" class="link" data-row aria-label={t('token.revoke.it', { name: token.name })} onClick={() => onRevoke(token)}>{t('token.revoke.do')}</button></td>
+                            <td class="deeds"><button type="button" class="link" data-row aria-label={t('token.revoke.it', { name: token.name })} onClick={() => onRevoke(token)}>{t('token.revoke.do')}</button></td>
                         </tr>
                     ))}
                 </tbody>
@@ -73,7 +73,7 @@ export function TokensPage(_: { place: Place }) {
     return (
         <>
             <PageHead title={t('page.tokens')}><button type="button" class="primary" onClick={() => setDoing('new')}>{t('token.new')}</button></PageHead>
-            <div class="panel stack">
+            <div class="panel panels">
                 <p class="quiet">{t('token.text')}</p>
                 <Loaded got={got} lines={4}>
                     {({ items }) => items.length === 0 ? <Empty title={t('token.none')}>{t('token.none.text')}</Empty> : <Tokens items={items} onRevoke={setDoing} />}

@@ -27,10 +27,10 @@ function Row({ user, onDo }: { user: User; onDo: (doing: Doing) => void }) {
             <td><Status status={user.role} group="role" /></td>
             <td class="minor">{say('user.active', String(user.is_active))}{user.must_change_password && <div class="hint">{t('user.must')}</div>}</td>
             <td class="minor">{user.last_login_at ? <Ago at={user.last_login_at} /> : <span class="quiet">{t('user.never')}</span>}</td>
-            <td class="do">
+            <td class="deeds">
                 {isMe
                     ? <a href="/profile">{t('user.password.do')}</a>
-                    : <button type="button" class="link" aria-label={t('user.password.new', { email: user.email })} onClick={() => onDo({ what: 'password', user })}>{t('user.password.do')}</button>}
+                    : <button type="button" class="link" aria-label={t('user.password.it', { email: user.email })} onClick={() => onDo({ what: 'password', user })}>{t('user.password.do')}</button>}
                 <button type="button" class="link" aria-label={t('remove', { name: user.email })} onClick={() => onDo({ what: 'remove', user })}>{t('user.remove.do')}</button>
             </td>
         </tr>
@@ -46,7 +46,8 @@ export function UsersPage({ place: { query } }: { place: Place }) {
     return (
         <>
             <PageHead title={t('page.users')}><button type="button" class="primary" onClick={() => setDoing({ what: 'new' })}>{t('user.new')}</button></PageHead>
-            <div class="stack">
+            <div class="panels">
+                <Roles />
                 <div class="panel">
                     <div class="filters">
                         <Choice label={t('user.role')} group="role" options={limits.UserChange.role.enum} none={t('all')} value={role} onChange={(role) => go(withQuery('/users', { role }), { stay: true })} />
@@ -55,7 +56,7 @@ export function UsersPage({ place: { query } }: { place: Place }) {
                         {({ items, total }) => items.length === 0 ? <Empty title={t('user.none')}><a href="/users">{t('filters.clear')}</a></Empty> : (
                             <>
                                 <div class="scroll">
-                                    <table class="list plain">
+                                    <table class="list plain carded">
                                         <caption class="unseen">{t('page.users')}</caption>
                                         <thead>
                                             <tr>
@@ -69,12 +70,11 @@ export function UsersPage({ place: { query } }: { place: Place }) {
                                         <tbody>{items.map((user) => <Row key={user.id} user={user} onDo={setDoing} />)}</tbody>
                                     </table>
                                 </div>
-                                <Pager page={page} limit={LIMIT} total={total} onPage={(page) => go(withQuery('/users', { role, page }))} />
+                                {total > LIMIT && <Pager page={page} limit={LIMIT} total={total} onPage={(page) => go(withQuery('/users', { role, page }))} />}
                             </>
                         )}
                     </Loaded>
                 </div>
-                <Roles />
             </div>
             {doing?.what === 'new' && <UserNew onClose={close} />}
             {doing?.what === 'edit' && <UserEdit user={doing.user} onClose={close} />}
