@@ -31,6 +31,26 @@ test('the frame', async (t) => {
         await other.getByRole('heading', { name: 'Sign in' }).waitFor();
     });
 
+    await t.test('what one person was about to write is not written by another who signs in', async () => {
+        const { client } = await site.person('analyst');
+        const { json: risk } = await client.expect(201, 'POST', '/risks', { title: 'Theft of laptops', impact: 3, probability: 3 });
+        const page = await site.visit('analyst', `/risks/R-${risk.ref}`);
+        page.expects(401);
+        await settled(page);
+        await page.keyboard.press('e');
+        await page.getByRole('textbox', { name: 'Title' }).fill('Theft of cars');
+        await page.context().clearCookies();
+        await page.keyboard.press('Control+Enter');
+        const { email, password } = await site.person('admin');
+        await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
+        await page.getByLabel('E-mail').fill(email);
+        await page.getByLabel('Password').fill(password);
+        await page.keyboard.press('Enter');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+        await page.getByText(email).waitFor();
+        assert.strictEqual((await client.get(`/risks/R-${risk.ref}`)).json.title, 'Theft of laptops');
+    });
+
     await t.test('nothing in the frame is out of reach, by day and by night', async () => {
         for (const theme of ['light', 'dark']) {
             const page = await site.visit('admin', '/', { theme });

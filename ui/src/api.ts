@@ -34,17 +34,16 @@ export interface Options {
     anonymous?: boolean;
 }
 
-let signInAgain: (() => Promise<void>) | null = null;
+let signInAgain: (() => Promise<boolean>) | null = null;
 
-/** Who is asked when the session has ended; the promise resolves when there is a new one. */
-export function onSessionEnd(handler: () => Promise<void>): void {
+/** Who is asked when the session has ended; the promise resolves when there is a new one: is it the same person's? */
+export function onSessionEnd(handler: () => Promise<boolean>): void {
     signInAgain = handler;
 }
 
-/** The session has ended: false if nobody can be asked to sign in again, else true when there is a new one. */
+/** The session has ended: true when the same person has a new one, false if it is another, or nobody can be asked. */
 export async function renewSession(): Promise<boolean> {
-    await signInAgain?.();
-    return signInAgain !== null;
+    return signInAgain !== null && signInAgain();
 }
 
 /** Can the server not be reached? */
@@ -87,7 +86,7 @@ async function send(method: string, path: string, { body, version, signal }: Opt
 
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
     const answer = await send(method, path, options);
-    if (answer.status === 401 && !options.anonymous && await renewSession()) {
+    if (answer.status === 401 && !options.anonymous && (await renewSession() || (method === 'GET' && signInAgain))) {
         return request<T>(method, path, options);
     }
     const text = await answer.text();

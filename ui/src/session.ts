@@ -15,7 +15,7 @@ export type SessionState =
 
 const HINT = 'openrisk.signed-in';
 const session = store<SessionState>({ kind: 'unknown' });
-let waiting: (() => void)[] = [];
+let waiting: ((isSame: boolean) => void)[] = [];
 
 function hint(value?: boolean): boolean {
     try {
@@ -75,13 +75,15 @@ export async function signIn(email: string, password: string): Promise<void> {
     hint(true);
     const state = session.get();
     const before = state.kind === 'in' ? state.user.id : null;
-    if (before !== answer.user.id) {
-        forget();
+    const isSame = before === answer.user.id;
+    if (!isSame) {
+        forgetPerson();
     }
     session.set({ kind: 'in', user: answer.user, ended: false });
-    const go = waiting;
+    // What one person was about to do is not done by another.
+    const stopped = waiting;
     waiting = [];
-    go.forEach((resolve) => resolve());
+    stopped.forEach((goOn) => goOn(isSame));
     if (before !== null) {
         changed();
     }
@@ -98,16 +100,21 @@ export async function signOut(): Promise<void> {
     leave();
 }
 
-/** Do not go on with a session that has ended. */
-export function leave(): void {
-    hint(false);
-    waiting = [];
+/** Nothing of what somebody has read or typed is for who comes after. */
+function forgetPerson(): void {
     forget();
     try {
         sessionStorage.clear();
     } catch {
         // Then nothing is there.
     }
+}
+
+/** Do not go on with a session that has ended. */
+export function leave(): void {
+    hint(false);
+    waiting = [];
+    forgetPerson();
     session.set({ kind: 'none' });
 }
 
@@ -121,8 +128,8 @@ export function knowUser(user: User): void {
     session.set({ kind: 'in', user, ended: false });
 }
 
-onSessionEnd(() => new Promise((resolve) => {
-    waiting.push(resolve);
+onSessionEnd(() => new Promise((goOn) => {
+    waiting.push(goOn);
     const state = session.get();
     if (state.kind === 'in') {
         session.set({ ...state, ended: true });
