@@ -94,7 +94,7 @@ class Site {
      * A page at `to`, seen by the person of this role ("admin", "analyst", "viewer"; null: nobody) in a browser of
      * their own, or in that of another page (`beside`).
      */
-    async visit(role, to = '/', { theme = 'light', language = 'en-GB', size = { width: 1280, height: 800 }, beside, downloads = false } = {}) {
+    async visit(role, to = '/', { theme = 'light', language = 'en-GB', size = { width: 1280, height: 800 }, beside, downloads = false, expects = [] } = {}) {
         const context = beside ? beside.context() : await (await theBrowser()).newContext({
             colorScheme: theme, locale: language, viewport: size, acceptDownloads: downloads, reducedMotion: 'reduce',
             storageState: role === null ? undefined : {
@@ -105,6 +105,7 @@ class Site {
         context.setDefaultTimeout(STEP_LIMIT_MS);
         const page = await context.newPage();
         this.watch(page);
+        page.expects(...expects);
         await page.addInitScript(watchShifts);
         await page.goto(this.url + to);
         await page.getByRole('heading', { level: 1 }).waitFor();

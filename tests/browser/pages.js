@@ -6,11 +6,11 @@ const { settled } = require('./lib');
 
 /** `to`: its address; `ready`: what is there when it is complete; `act`: what else is to be done first. */
 const PAGES = [
-    { name: 'sign-in', role: null, to: '/', ready: (page) => page.getByRole('button', { name: 'Sign in' }) },
+    { name: 'sign-in', role: null, to: '/', ready: (page) => page.locator('input[type=password]') },
     { name: 'dashboard', to: '/?days=90', ready: (page) => page.locator('.uplot canvas') },
     { name: 'register', to: '/risks', ready: (page) => page.locator('main [data-row]') },
     { name: 'register-filtered', to: '/risks?status=ACTIVE&level=HIGH', ready: (page) => page.locator('main [data-row]') },
-    { name: 'import', to: '/risks/import', ready: (page) => page.locator('input[type=file]') },
+    { name: 'import', to: '/risks/import', ready: (page) => page.locator('main .button, main button') },
     { name: 'risk', to: '/risks/R-1', ready: (page) => page.getByText('Immutable backups') },
     { name: 'risk-edit', to: '/risks/R-1', ready: (page) => page.getByText('Immutable backups'), act: (page) => page.keyboard.press('e') },
     { name: 'new-risk', to: '/risks', ready: (page) => page.locator('main [data-row]'), act: (page) => page.keyboard.press('n') },
@@ -41,10 +41,7 @@ async function fill(site) {
 
 /** Show one of PAGES, complete. */
 async function show(site, { role = 'admin', to, ready, act, status }, options) {
-    const page = await site.visit(role, to, options);
-    if (status) {
-        page.expects(status);
-    }
+    const page = await site.visit(role, to, { ...options, expects: status ? [status] : [] });
     await ready(page).first().waitFor();
     await act?.(page);
     await settled(page);
