@@ -40,6 +40,7 @@ async function emptyTests(t, site) {
         }
         const page = await site.visit('viewer');
         await page.getByText('The register is empty').waitFor();
+        await page.mayMove();
         assert.strictEqual(await page.locator('main').getByRole('button').count(), 0);
         assert.strictEqual(await page.locator('main').getByRole('link').count(), 0);
     });
@@ -49,6 +50,8 @@ async function emptyTests(t, site) {
         await first.context().clock.install();
         const page = await site.visit('viewer', '/', { beside: first });
         await page.getByText('The register is empty').waitFor();
+        await page.mayMove();
+        await first.mayMove();
         const { client } = await site.person('analyst');
         await makeRisk(client, { title: 'The first one', impact: 5, probability: 4 });
         await page.clock.fastForward(SETTLE_MS);

@@ -29,6 +29,7 @@ function jsonFile(name, risks) {
 }
 
 async function choose(page, what) {
+    await page.keyboard.press('Shift'); // who chooses has touched something: from here on things may move
     await page.locator('input[type=file]').setInputFiles(what);
 }
 

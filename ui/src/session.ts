@@ -77,7 +77,7 @@ export async function signIn(email: string, password: string): Promise<void> {
     const before = state.kind === 'in' ? state.user.id : null;
     const isSame = before === answer.user.id;
     if (!isSame) {
-        forgetPerson();
+        forget();
     }
     session.set({ kind: 'in', user: answer.user, ended: false });
     // What one person was about to do is not done by another.
@@ -100,21 +100,16 @@ export async function signOut(): Promise<void> {
     leave();
 }
 
-/** Nothing of what somebody has read or typed is for who comes after. */
-function forgetPerson(): void {
+/** Do not go on with a session that has ended. Nothing of what was read or typed is for who comes after. */
+export function leave(): void {
+    hint(false);
+    waiting = [];
     forget();
     try {
         sessionStorage.clear();
     } catch {
         // Then nothing is there.
     }
-}
-
-/** Do not go on with a session that has ended. */
-export function leave(): void {
-    hint(false);
-    waiting = [];
-    forgetPerson();
     session.set({ kind: 'none' });
 }
 
