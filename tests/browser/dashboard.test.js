@@ -256,6 +256,7 @@ async function trendTests(t, site) {
 
     await t.test('it is drawn in the colours of the day or the night, and as wide as there is room', async () => {
         const page = await site.visit('viewer');
+        await page.mayMove(); // the window will have another size
         await drawn(page);
         const soft = () => page.locator('.read-out .level').evaluateAll((levels) => levels.map((level) => getComputedStyle(level).backgroundColor.replace(/[^\d,]/g, '')));
         const shows = async () => {
