@@ -23,9 +23,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const { ADMIN, startServer, waitFor } = require('../http/lib');
+const { launchChromium, MODULES } = require('../tools/chromium');
 
-const MODULES = path.resolve(__dirname, '../../ui/node_modules');
-const { chromium } = require(path.join(MODULES, 'playwright-core'));
 const AXE = fs.readFileSync(path.join(MODULES, 'axe-core/axe.min.js'), 'utf8');
 
 const STEP_LIMIT_MS = 15000;
@@ -35,12 +34,7 @@ after(() => browser?.close());
 
 /** One Chromium for all tests of a file. */
 async function theBrowser() {
-    if (!browser) {
-        const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
-        const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((file) => fs.existsSync(file));
-        assert.ok(executablePath, 'there is no Chromium: script/dependencies test installs it');
-        browser = await chromium.launch({ executablePath, args });
-    }
+    browser ??= await launchChromium();
     return browser;
 }
 
