@@ -3,10 +3,9 @@
  * 100,000 risks none looks at many more rows than a list counts, in whatever order and with
  * whatever filter, be its value a rare or a frequent one.
  *
- * What counts is the plan that is used after some executions: the server plans five times with the
- * values at hand, and then settles for one plan for all values if that seems no dearer. So every
- * text is executed six times with each of its values in turn, and where the sixth took the plan for
- * all values, that is tried with the others too.
+ * What counts is the plan after some executions: the server plans five times with the values at
+ * hand, and then settles for one plan for all values if that seems no dearer. So every text is run
+ * six times with each of its values, and a plan for all values is tried with the others too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
