@@ -54,7 +54,7 @@ function NoPage() {
     return (
         <>
             <PageHead title={t('page.none')} />
-            <Empty title={t('page.none.text')}><a href="/">{t('page.none.link')}</a></Empty>
+            <Empty title={t('page.none.text')}><a href="/">{t('page.dashboard')}</a></Empty>
         </>
     );
 }

@@ -39,6 +39,11 @@ export function say(group: string, word: string): string {
     return name in messages ? t(name as Text) : word;
 }
 
+/** A title that people gave, within a text. */
+export function quoted(text: string): string {
+    return t('quoted', { text });
+}
+
 export function number(value: number, digits = 2): string {
     return value.toLocaleString(locale(), { maximumFractionDigits: digits });
 }

@@ -20,7 +20,7 @@ export function Keys({ keys }: { keys: readonly string[] }) {
 function Sheet({ onClose }: { onClose: () => void }) {
     const groups = [...new Set(shortcuts.map(({ group }) => group))] as Group[];
     return (
-        <Dialog title={t('keys.title')} onClose={onClose} class="sheet">
+        <Dialog title={t('key.help')} onClose={onClose} class="sheet">
             <div class="key-groups">
                 {groups.map((group) => (
                     <section key={group}>

@@ -139,13 +139,10 @@ export function changesOf(members: readonly Member[], from: Values, to: Values):
 }
 
 function checkRows(rows: Row[]): string | undefined {
-    const names = rows.map(({ name }) => name.trim());
     const filled = rows.filter(({ name, text }) => name.trim() !== '' || text !== '');
-    if (filled.some(({ name }) => name.trim() === '')) {
+    const names = filled.map(({ name }) => name.trim());
+    if (new Set(names).size < filled.length || names.includes('')) {
         return t('risk.fields.nameless');
-    }
-    if (names.some((name, i) => name !== '' && names.indexOf(name) !== i)) {
-        return t('risk.fields.twice');
     }
     return filled.length > ROWS_MAX ? t('risk.many', { max: ROWS_MAX }) : undefined;
 }
@@ -154,7 +151,7 @@ function checkRows(rows: Row[]): string | undefined {
 export function checkMember({ kind, limit, required = false }: Member, value: Value): string | undefined {
     switch (kind) {
         case 'text': case 'long': return checkText(value as string, { required, ...(limit.maxLength === undefined ? {} : { maxLength: limit.maxLength }) });
-        case 'scale': return value ? undefined : t('risk.choose');
+        case 'scale': return value ? undefined : t('field.required');
         case 'number': {
             const [least, most] = [limit.minimum ?? 0, limit.maximum ?? Number.MAX_SAFE_INTEGER];
             const n = Number(value);
@@ -163,7 +160,7 @@ export function checkMember({ kind, limit, required = false }: Member, value: Va
         case 'texts': {
             const texts = value as string[];
             const long = limit.itemLength !== undefined && texts.some((text) => [...text].length > limit.itemLength!);
-            return long ? t('risk.item.long', { max: limit.itemLength! }) : texts.length > (limit.maxItems ?? Infinity) ? t('risk.many', { max: limit.maxItems! }) : undefined;
+            return long ? t('field.long', { max: limit.itemLength! }) : texts.length > (limit.maxItems ?? Infinity) ? t('risk.many', { max: limit.maxItems! }) : undefined;
         }
         case 'rows': return checkRows(value as Row[]);
         case 'word': case 'date': case 'assets': return undefined;

@@ -53,7 +53,7 @@ function Conflict({ member, clash, base, choice, onChoice }: {
                 </label>
             )}
             {isText && choice?.side === 'edited' && (
-                <textarea aria-label={t('merge.result', { member: label })} rows={member.kind === 'long' ? 6 : 2} value={choice.text} onInput={(event) => onChoice({ side: 'edited', text: event.currentTarget.value })} />
+                <textarea aria-label={label} rows={member.kind === 'long' ? 6 : 2} value={choice.text} onInput={(event) => onChoice({ side: 'edited', text: event.currentTarget.value })} />
             )}
         </fieldset>
     );
@@ -81,8 +81,7 @@ export function MergeDialog({ clash, base, onDecide, onClose }: {
                 />
             ))}
             {clash.taken.length > 0 && <p class="hint">{t('merge.taken', { members: clash.taken.map(({ name }) => say('member', name)).join(', ') })}</p>}
-            <p class="hint">{t('merge.nothing')}</p>
-            <Actions label={t('merge.save')} onCancel={onClose} disabled={!isReady} />
+            <Actions label={t('save')} onCancel={onClose} disabled={!isReady} />
         </Dialog>
     );
 }

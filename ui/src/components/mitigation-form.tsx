@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { get, patch, post } from '../api';
 import type { Mitigation, MitigationItems, Risk } from '../api.gen';
-import { ago, say, t } from '../i18n';
+import { ago, quoted, say, t } from '../i18n';
 import { errorText, toast } from '../toast';
 import { Actions, Dialog } from './dialog';
 import { useDraft } from './drafts';
@@ -84,7 +84,7 @@ export function MitigationForm({ risk, mitigation, onClose, onDone }: {
     const isElsewhere = failure !== null && !mitigationMembers.some(({ name }) => serverSays(failure, name));
     const discard = () => draft.clear();
     return (
-        <Dialog title={t(mitigation ? 'mitigation.edit' : 'mitigation.new')} onClose={onClose} onSubmit={submit}>
+        <Dialog title={mitigation ? t('edit.one', { name: quoted(mitigation.title) }) : t('mitigation.add')} onClose={onClose} onSubmit={submit}>
             {draft.restoredAt !== null && differing(mitigationMembers, began.values, mine).length > 0 && (
                 <p class="notice">{t('risk.restored', { when: ago(draft.restoredAt) })} <button type="button" class="link" onClick={discard}>{t('risk.discard')}</button></p>
             )}

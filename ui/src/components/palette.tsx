@@ -46,7 +46,7 @@ function useCommands(onNew: () => void, onHelp: () => void): Command[] {
         ...(user.role === 'admin' ? [page('page.users', '/users'), page('page.audit', '/audit'), page('page.operations', '/operations')] : []),
         page('page.tokens', '/tokens'),
         page('page.profile', '/profile'),
-        { label: t('keys.title'), run: onHelp },
+        { label: t('key.help'), run: onHelp },
         { label: t(dark ? 'palette.theme.light' : 'palette.theme.dark'), run: () => change({ theme: dark ? 'light' : 'dark' }) },
         { label: t('palette.language'), run: () => change({ language: settings.language === 'fr' ? 'en' : 'fr' }) },
         { label: t('app.signOut'), run: () => void signOut().catch(toastError) },
@@ -62,7 +62,7 @@ function useFound(text: string, commands: Command[]): Found[] {
             group: 'palette.risks', key: risk.id, label: `${refOf(risk)} ${risk.title}`, level: risk.level, score: risk.score, run: () => go(`/risks/${refOf(risk)}`),
         })),
         ...(query && assets.data ? assets.data.items : []).map((asset): Found => ({
-            group: 'palette.assets', key: asset.id, label: asset.name, run: () => go(`/assets/${asset.id}`),
+            group: 'page.assets', key: asset.id, label: asset.name, run: () => go(`/assets/${asset.id}`),
         })),
         ...commands.filter(({ label }) => folded(label).includes(folded(query))).map((command): Found => ({
             group: 'palette.pages', key: command.label, label: command.label, run: command.run,
@@ -96,13 +96,13 @@ function Box({ onClose, onNew, onHelp }: { onClose: () => void; onNew: () => voi
         }
     };
     return (
-        <Dialog title={t('palette.title')} onClose={onClose} class="palette">
+        <Dialog title={t('key.palette')} onClose={onClose} class="palette">
             <input
                 type="text" role="combobox" aria-expanded="true" aria-controls={id} aria-activedescendant={found.length > 0 ? `${id}-${chosen}` : undefined}
-                aria-label={t('palette.title')} placeholder={t('palette.hint')} autocomplete="off" spellcheck={false} data-autofocus
+                aria-label={t('key.palette')} placeholder={t('palette.hint')} autocomplete="off" spellcheck={false} data-autofocus
                 value={text} onInput={(event) => { setText(event.currentTarget.value); setAt(0); }} onKeyDown={press}
             />
-            <div id={id} role="listbox" aria-label={t('palette.title')}>
+            <div id={id} role="listbox" aria-label={t('key.palette')}>
                 {groups.map((group) => (
                     <div key={group} role="group" aria-label={t(group)}>
                         <p class="group" aria-hidden="true">{t(group)}</p>

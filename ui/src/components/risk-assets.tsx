@@ -11,7 +11,7 @@ export function Assets({ edit, canEdit }: { edit: Edit; canEdit: boolean }) {
     return (
         <section class="panel" aria-labelledby="assets">
             <header><h2 id="assets">{say('member', 'assets')}</h2>{canEdit && !isOpen && <EditButton member={member} edit={edit} />}</header>
-            {isOpen ? <MemberEditor member={member} edit={edit} /> : assets.length === 0 ? <p class="hint">{t(canEdit ? 'risk.assets.none.add' : 'risk.assets.none')}</p> : (
+            {isOpen ? <MemberEditor member={member} edit={edit} /> : assets.length === 0 ? <p class="hint">{t(canEdit ? 'risk.assets.none.add' : 'none')}</p> : (
                 <ul class="assets">
                     {assets.map((asset) => (
                         <li key={asset.id}><a href={`/assets/${asset.id}`}>{asset.name}</a> <span class="quiet">{say('criticality', asset.criticality)}</span></li>

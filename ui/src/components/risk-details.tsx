@@ -43,7 +43,7 @@ export function MemberEditor({ member, edit }: { member: Member; edit: Edit }) {
 
 export function EditButton({ member, edit }: { member: Member; edit: Edit }) {
     return (
-        <button type="button" class="icon pencil" aria-label={t('risk.edit.member', { member: say('member', member.name) })} onClick={() => edit.start(member.name)}>
+        <button type="button" class="icon pencil" aria-label={t('edit.one', { name: say('member', member.name) })} onClick={() => edit.start(member.name)}>
             <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M2.5 13.5l.6-3 7.6-7.6 2.4 2.4-7.6 7.6zM9.4 4.2l2.4 2.4" /></svg>
         </button>
     );

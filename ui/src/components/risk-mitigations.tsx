@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { post, remove } from '../api';
 import type { Mitigation, Risk } from '../api.gen';
-import { number, percent, t } from '../i18n';
+import { number, percent, quoted, t } from '../i18n';
 import { toast, toastError } from '../toast';
 import { Confirm } from './dialog';
 import { MitigationForm } from './mitigation-form';
@@ -37,14 +37,15 @@ function Facts({ mitigation }: { mitigation: Mitigation }) {
 function MitigationView({ mitigation, checks, canEdit, onEdit, onDelete, onChanged }: {
     mitigation: Mitigation; checks: Checks; canEdit: boolean; onEdit: () => void; onDelete: () => void; onChanged: () => Promise<unknown>;
 }) {
+    const name = quoted(mitigation.title);
     return (
         <li class="mitigation" aria-label={mitigation.title}>
             <div class="head">
                 <h3>{mitigation.title}</h3>
                 {canEdit && (
                     <span class="tools">
-                        <button type="button" class="link" aria-label={t('mitigation.edit.one', { title: mitigation.title })} onClick={onEdit}>{t('edit')}</button>
-                        <button type="button" class="link danger" aria-label={t('mitigation.delete.one', { title: mitigation.title })} onClick={onDelete}>{t('delete')}</button>
+                        <button type="button" class="link" aria-label={t('edit.one', { name })} onClick={onEdit}>{t('edit')}</button>
+                        <button type="button" class="link danger" aria-label={t('delete.one', { name })} onClick={onDelete}>{t('delete')}</button>
                     </span>
                 )}
             </div>
@@ -77,7 +78,7 @@ export function Mitigations({ risk, path, canEdit }: { risk: Risk; path: string;
         try {
             await remove(`/mitigations/${mitigation.id}`, mitigation.version);
             const again = () => void makeAgain(risk, mitigation).then(onChanged).catch(toastError);
-            toast(t('mitigation.deleted', { title: mitigation.title }), { action: { label: t('undo'), run: again } });
+            toast(t('deleted', { name: quoted(mitigation.title) }), { action: { label: t('undo'), run: again } });
         } catch (error) {
             toastError(error);
         }
@@ -104,7 +105,7 @@ export function Mitigations({ risk, path, canEdit }: { risk: Risk; path: string;
             )}
             {doomed && (
                 <Confirm
-                    title={t('mitigation.delete')} text={t('mitigation.delete.text', { title: doomed.title })} label={t('delete')}
+                    title={t('delete.one', { name: quoted(doomed.title) })} text={t('mitigation.delete.text')} label={t('delete')}
                     onYes={() => void destroy(doomed)} onNo={() => setDoomed(null)}
                 />
             )}

@@ -9,9 +9,9 @@ export function Sum({ impact, probability, criticalities }: { impact: number; pr
     const { score, level, factor } = explain(impact, probability, criticalities);
     return (
         <p class="sum">
-            <span><b>{impact}</b> <small>{say('member', 'impact')}</small></span> <span aria-label={t('risk.times')}>×</span>{' '}
-            <span><b>{probability}</b> <small>{say('member', 'probability')}</small></span> <span aria-label={t('risk.times')}>×</span>{' '}
-            <span><b>{number(factor ?? 1, 4)}</b> <small>{t('risk.factor')}</small></span> <span aria-label={t('risk.equals')}>=</span>{' '}
+            <span><b>{impact}</b> <small>{say('member', 'impact')}</small></span> ×{' '}
+            <span><b>{probability}</b> <small>{say('member', 'probability')}</small></span> ×{' '}
+            <span><b>{number(factor ?? 1, 4)}</b> <small>{t('risk.factor')}</small></span> ={' '}
             <Level level={level} score={score} />
         </p>
     );
@@ -24,10 +24,10 @@ export function Score({ values }: { values: Values }) {
         <section class="panel" aria-labelledby="score">
             <h2 id="score">{t('risk.score')}</h2>
             <Sum impact={values['impact'] as number} probability={values['probability'] as number} criticalities={assets.map(({ criticality }) => criticality)} />
-            {factor === null ? <p class="hint">{t('risk.factor.none')}</p> : (
-                <div class="scroll" tabIndex={0} role="region" aria-label={t('risk.factors')}>
+            {factor !== null && (
+                <div class="scroll" tabIndex={0} role="region" aria-labelledby="score">
                     <table class="factors">
-                        <thead><tr><th scope="col">{t('risk.asset')}</th><th scope="col">{t('risk.criticality')}</th><th scope="col" class="number">{t('risk.factor')}</th></tr></thead>
+                        <thead><tr><th scope="col">{t('asset.one')}</th><th scope="col">{t('asset.criticality')}</th><th scope="col" class="number">{t('risk.factor')}</th></tr></thead>
                         <tbody>
                             {assets.map(({ id, name, criticality }) => (
                                 <tr key={id}><th scope="row">{name}</th><td>{say('criticality', criticality)}</td><td class="number">{number((FACTORS[criticality] ?? 100) / 100)}</td></tr>

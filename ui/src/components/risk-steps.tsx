@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { patch, post, remove } from '../api';
 import { limits, type Mitigation, type SubAction } from '../api.gen';
-import { t } from '../i18n';
+import { quoted, t } from '../i18n';
 import { toastError } from '../toast';
 
 function share(steps: SubAction[]): number {
@@ -112,7 +112,7 @@ export function Steps({ mitigation, checks, canEdit, onChanged }: {
                     {mitigation.sub_actions.map((step) => (
                         <li key={step.id}>
                             {edited === step.id
-                                ? <LineForm label={t('step.rename')} initial={step.title} send={(title) => rename(step, title)} onClose={() => setEdited(null)} />
+                                ? <LineForm label={t('edit')} initial={step.title} send={(title) => rename(step, title)} onClose={() => setEdited(null)} />
                                 : (
                                     <>
                                         <label>
@@ -121,8 +121,8 @@ export function Steps({ mitigation, checks, canEdit, onChanged }: {
                                         </label>
                                         {canEdit && (
                                             <span class="tools">
-                                                <button type="button" class="link" aria-label={t('step.rename.one', { title: step.title })} onClick={() => setEdited(step.id)}>{t('step.rename')}</button>
-                                                <button type="button" class="icon" aria-label={t('step.delete.one', { title: step.title })} onClick={() => void destroy(step)}>×</button>
+                                                <button type="button" class="link" aria-label={t('edit.one', { name: quoted(step.title) })} onClick={() => setEdited(step.id)}>{t('edit')}</button>
+                                                <button type="button" class="icon" aria-label={t('delete.one', { name: quoted(step.title) })} onClick={() => void destroy(step)}>×</button>
                                             </span>
                                         )}
                                     </>
@@ -132,7 +132,7 @@ export function Steps({ mitigation, checks, canEdit, onChanged }: {
                 </ul>
             )}
             {canEdit && (edited === 'new'
-                ? <LineForm label={t('step.new')} initial="" isNew send={(title) => post(base, { title }).then(onChanged)} onClose={() => setEdited(null)} />
+                ? <LineForm label={t('step.add')} initial="" isNew send={(title) => post(base, { title }).then(onChanged)} onClose={() => setEdited(null)} />
                 : <p><button type="button" class="link" aria-label={t('step.add.to', { title: mitigation.title })} onClick={() => setEdited('new')}>{t('step.add')}</button></p>)}
         </>
     );

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { get } from '../api';
 import type { Change, ChangePage } from '../api.gen';
 import { useGet } from '../data';
-import { day, number, say, t, type Text } from '../i18n';
+import { day, number, quoted, say, t, type Text } from '../i18n';
 import { toastError } from '../toast';
 import { Difference } from './difference';
 import { Ago, Loaded } from './show';
@@ -36,7 +36,7 @@ const DAYS = ['review_date', 'mitigation.due_date'];
 /** One value in a line. */
 export function changeText(member: string, value: unknown): string {
     if (value === null || value === undefined || value === '') {
-        return t('change.nothing');
+        return t('none');
     }
     if (typeof value === 'boolean') {
         return t(value ? 'yes' : 'no');
@@ -45,10 +45,10 @@ export function changeText(member: string, value: unknown): string {
         return number(value);
     }
     if (Array.isArray(value)) {
-        return value.map(String).join(', ') || t('change.nothing');
+        return value.map(String).join(', ') || t('none');
     }
     if (typeof value === 'object') {
-        return Object.entries(value).map(([name, one]) => `${name}: ${changeText('', one)}`).join(', ') || t('change.nothing');
+        return Object.entries(value).map(([name, one]) => `${name}: ${changeText('', one)}`).join(', ') || t('none');
     }
     const text = String(value);
     return DAYS.includes(member) ? day(text) : WORDS[member] ? say(WORDS[member], text) : text;
@@ -79,7 +79,7 @@ function FromTo({ change }: { change: Change }) {
     if (isText && Math.max(from.length, to.length) > LONG) {
         return <Difference from={from} to={to} />;
     }
-    return <>{changeText(member ?? '', from)} <span aria-label={t('change.to')}>→</span> {changeText(member ?? '', to)}</>;
+    return <>{changeText(member ?? '', from)} → {changeText(member ?? '', to)}</>;
 }
 
 function ChangeLine({ change }: { change: Change }) {
@@ -99,7 +99,7 @@ function WriteView({ write }: { write: Write }) {
     return (
         <li class={`write ${write.action}`}>
             <p>
-                <b>{say('action', write.action)}</b>{subject && <> {t('quoted', { text: subject })}</>} <span class="quiet">{t('change.by', { actor: write.actor })}, <Ago at={write.at} /></span>
+                <b>{say('action', write.action)}</b>{subject && <> {quoted(subject)}</>} <span class="quiet">{t('change.by', { actor: write.actor })}, <Ago at={write.at} /></span>
             </p>
             {write.changes.some(({ member }) => member !== null) && <ul>{write.changes.map((change, i) => <ChangeLine key={i} change={change} />)}</ul>}
         </li>

@@ -65,7 +65,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 export function Failed({ error, retry }: { error: ApiError; retry?: () => void }) {
     return (
         <div class="empty failed" role="alert">
-            <p class="title">{error.isAway ? t('error.retrying') : errorText(error)}</p>
+            <p class="title">{error.isAway ? t('app.away') : errorText(error)}</p>
             {retry && !error.isAway && error.status !== 403 && error.status !== 404 && <p><button type="button" onClick={retry}>{t('retry')}</button></p>}
         </div>
     );

@@ -52,12 +52,12 @@ export function Mark() {
 
 export function SignInPage() {
     const form = useSignIn();
-    document.title = `${t('signin.title')} · OpenRisk`;
+    document.title = `${t('signin.do')} · OpenRisk`;
     return (
         <main class="door" id="main">
             <form noValidate onSubmit={(event) => { event.preventDefault(); void form.submit(); }}>
                 <Brand />
-                <h1>{t('signin.title')}</h1>
+                <h1>{t('signin.do')}</h1>
                 <SignInFields form={form} />
                 <Actions label={t('signin.do')} busy={form.busy} />
             </form>

@@ -1,6 +1,5 @@
 /** What the keys do (shortcuts.ts), and the palette. */
 export const keys = {
-    'keys.title': ['Keyboard shortcuts', 'Raccourcis clavier'],
     'keys.group.everywhere': ['Everywhere', 'Partout'],
     'keys.group.go': ['Go to', 'Aller à'],
     'keys.group.lists': ['In lists', 'Dans les listes'],
@@ -11,7 +10,7 @@ export const keys = {
     'key.palette': ['Search and commands', 'Recherche et commandes'],
     'key.new': ['New risk', 'Nouveau risque'],
     'key.search': ['Search the register', 'Chercher dans le registre'],
-    'key.help': ['Show all shortcuts', 'Afficher tous les raccourcis'],
+    'key.help': ['Keyboard shortcuts', 'Raccourcis clavier'],
     'key.goDashboard': ['Dashboard', 'Tableau de bord'],
     'key.goRegister': ['Register', 'Registre'],
     'key.goAssets': ['Assets', 'Actifs'],
@@ -22,12 +21,10 @@ export const keys = {
     'key.edit': ['Edit', 'Modifier'],
     'key.close': ['Close without saving', 'Fermer sans enregistrer'],
     'key.submit': ['Save, send', 'Enregistrer, envoyer'],
-    'palette.title': ['Search and commands', 'Recherche et commandes'],
     'palette.hint': ['A risk’s ref or words, an asset, a command', 'Référence ou mots d’un risque, un actif, une commande'],
     'palette.nothing': ['Nothing found', 'Aucun résultat'],
     'palette.pages': ['Pages and commands', 'Pages et commandes'],
     'palette.risks': ['Risks', 'Risques'],
-    'palette.assets': ['Assets', 'Actifs'],
     'palette.theme.light': ['Light colours', 'Couleurs claires'],
     'palette.theme.dark': ['Dark colours', 'Couleurs sombres'],
     'palette.language': ['Passer en français', 'Switch to English'],

@@ -74,7 +74,7 @@ async function destroy(risk: Risk, path: string): Promise<void> {
         go('/risks');
         changed();
         const undo = () => void restore(risk.id, () => go(`/risks/${refOf(risk)}`));
-        toast(t('risk.deleted', { ref: refOf(risk) }), { action: { label: t('undo'), run: undo } });
+        toast(t('deleted', { name: refOf(risk) }), { action: { label: t('undo'), run: undo } });
     } catch (error) {
         toastError(error);
         await reread(path).catch(() => undefined);
@@ -100,12 +100,12 @@ function Gone({ id }: { id: string }) {
                     <p>{t('change.by', { actor: deletion.actor })}, <Ago at={deletion.at} /></p>
                     <p class="tools">
                         {isOurs && <button type="button" class="primary" onClick={() => void restore(encodeURIComponent(id), () => undefined)}>{t('risk.restore')}</button>}
-                        <a class="button" href="/risks">{t('risk.back')}</a>
+                        <a class="button" href="/risks">{t('page.register')}</a>
                     </p>
                 </div>
             </Empty>
         )
-        : <Empty title={t('risk.gone.never')}><div class="gone"><p>{t('page.none.text')}</p><p><a class="button" href="/risks">{t('risk.back')}</a></p></div></Empty>;
+        : <Empty title={t('page.none')}><div class="gone"><p>{t('page.none.text')}</p><p><a class="button" href="/risks">{t('page.register')}</a></p></div></Empty>;
 }
 
 function useKeys(edit: Edit, canEdit: boolean): void {
