@@ -6,7 +6,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { useUser } from '../session';
 
-interface Draft {
+interface Kept {
     by: string;
     at: string;
     value: unknown;
@@ -16,7 +16,7 @@ const PREFIX = 'openrisk.draft.';
 
 export function keepDraft(by: string, name: string, value: unknown): void {
     try {
-        sessionStorage.setItem(PREFIX + name, JSON.stringify({ by, at: new Date().toISOString(), value } satisfies Draft));
+        sessionStorage.setItem(PREFIX + name, JSON.stringify({ by, at: new Date().toISOString(), value } satisfies Kept));
     } catch {
         // The form still has it.
     }
@@ -32,18 +32,29 @@ export function dropDraft(name: string): void {
 
 export function readDraft<T>(by: string, name: string): { value: T; at: string } | null {
     try {
-        const draft = JSON.parse(sessionStorage.getItem(PREFIX + name) ?? 'null') as Draft | null;
+        const draft = JSON.parse(sessionStorage.getItem(PREFIX + name) ?? 'null') as Kept | null;
         return draft && draft.by === by ? { value: draft.value as T, at: draft.at } : null;
     } catch {
         return null;
     }
 }
 
+export interface Draft<T> {
+    value: () => T;
+    /** When what is shown was typed, if that was before. */
+    restoredAt: string | null;
+    set: (value: T) => void;
+    /** It is saved, or not wanted: the form as at first. */
+    clear: () => void;
+    /** Counts how often that was: editors that hold a text themselves are then made anew. */
+    round: number;
+}
+
 /**
  * The state of a form that starts from its draft, if there is one. `value` is what has been typed at any moment, also
  * between a key and the next drawing: what is sent is never one letter short.
  */
-export function useDraft<T>(name: string, initial: () => T) {
+export function useDraft<T>(name: string, initial: () => T): Draft<T> {
     const { id } = useUser();
     const [, redraw] = useState(0);
     const state = useRef<{ value: T; restoredAt: string | null } | null>(null);
@@ -51,22 +62,23 @@ export function useDraft<T>(name: string, initial: () => T) {
         const draft = readDraft<T>(id, name);
         state.current = draft ? { value: draft.value, restoredAt: draft.at } : { value: initial(), restoredAt: null };
     }
+    const round = useRef(0);
     const put = (value: T) => {
         state.current = { value, restoredAt: null };
         redraw((count) => count + 1);
     };
     return {
         value: () => state.current!.value,
-        /** When what is shown was typed, if that was before. */
+        round: round.current,
         restoredAt: state.current.restoredAt,
         set: (value: T) => {
             put(value);
             keepDraft(id, name, value);
         },
-        /** It is saved, or not wanted: the form as at first. */
-        clear: (value: T = initial()) => {
+        clear: () => {
             dropDraft(name);
-            put(value);
+            round.current++;
+            put(initial());
         },
     };
 }

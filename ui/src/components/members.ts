@@ -64,6 +64,10 @@ export const riskMembers: readonly Member[] = [
     of(risk, 'assets', 'assets', { api: 'asset_ids' }),
 ];
 
+export function memberOf(name: string): Member {
+    return riskMembers.find((member) => member.name === name)!;
+}
+
 export const mitigationMembers: readonly Member[] = [
     of(mitigation, 'title', 'text', { required: true }),
     of(mitigation, 'description', 'long'),
@@ -74,6 +78,10 @@ export const mitigationMembers: readonly Member[] = [
     of(mitigation, 'cost', 'number'),
     of(mitigation, 'mitigation_time', 'number'),
 ];
+
+export function apiName({ api, name }: Member): string {
+    return api ?? name;
+}
 
 function rowsOf(fields: Record<string, unknown>): Row[] {
     return Object.entries(fields).map(([name, value]) => ({
@@ -135,7 +143,7 @@ export function differing(members: readonly Member[], a: Values, b: Values): Mem
 
 /** What a PATCH has to say to make `to` of `from`. */
 export function changesOf(members: readonly Member[], from: Values, to: Values): Record<string, unknown> {
-    return Object.fromEntries(differing(members, from, to).map((member) => [member.api ?? member.name, writeMember(member, to[member.name]!)]));
+    return Object.fromEntries(differing(members, from, to).map((member) => [apiName(member), writeMember(member, to[member.name]!)]));
 }
 
 function checkRows(rows: Row[]): string | undefined {
@@ -170,4 +178,8 @@ export function checkMember({ kind, limit, required = false }: Member, value: Va
 export function checkAll(members: readonly Member[], values: Values): Record<string, string> {
     const wrong = members.map((member) => [member.name, checkMember(member, values[member.name]!)] as const);
     return Object.fromEntries(wrong.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+export function hasWrong(members: readonly Member[], values: Values): boolean {
+    return Object.keys(checkAll(members, values)).length > 0;
 }

@@ -2,15 +2,15 @@
 import { useState } from 'preact/hooks';
 import { get, patch, post } from '../api';
 import type { Mitigation, MitigationItems, Risk } from '../api.gen';
-import { ago, quoted, say, t } from '../i18n';
-import { errorText, toast } from '../toast';
+import { quoted, say, t } from '../i18n';
+import { toast } from '../toast';
 import { Actions, Dialog } from './dialog';
 import { useDraft } from './drafts';
-import { Editor } from './editors';
-import { serverSays } from './field';
-import { changesOf, checkAll, differing, mitigationMembers, valuesOf, type Values } from './members';
+import { MemberForm } from './member-form';
+import { changesOf, hasWrong, mitigationMembers, valuesOf, type Values } from './members';
 import { saveMerging, whoChanged, type Began, type Clash } from './merge';
 import { MergeDialog } from './merge-dialog';
+import { useBusy } from './record-form';
 
 const FRESH = { title: '', status: 'PLANNED', progress: 0, cost: 0, mitigation_time: 0 };
 
@@ -42,36 +42,25 @@ export function MitigationForm({ risk, mitigation, onClose, onDone }: {
         const began = beganFrom(mitigation);
         return { began, mine: began.values };
     });
-    const [failure, setFailure] = useState<unknown>(null);
+    const { busy, error, run } = useBusy();
     const [clash, setClash] = useState<Clash | null>(null);
-    const [busy, setBusy] = useState(false);
     const [isChecked, setChecked] = useState(mitigation !== null);
     const { began, mine } = draft.value();
-    const wrong = checkAll(mitigationMembers, mine);
-    const send = async (from: Began, values: Values) => {
-        setBusy(true);
-        setFailure(null);
-        try {
-            const found = await save(risk, mitigation, from, values);
-            if (found) {
-                setClash(found);
-            } else {
-                draft.clear();
-                toast(t('saved'));
-                onDone();
-                onClose();
-            }
-        } catch (reason) {
-            setFailure(reason);
+    const send = (from: Began, values: Values) => run(async () => {
+        const found = await save(risk, mitigation, from, values);
+        if (found) {
+            setClash(found);
+        } else {
+            draft.clear();
+            toast(t('saved'));
+            onDone();
+            onClose();
         }
-        setBusy(false);
-    };
+    });
     const submit = () => {
         setChecked(true);
         const now = draft.value();
-        if (Object.keys(checkAll(mitigationMembers, now.mine)).length === 0 && !busy) {
-            void send(now.began, now.mine);
-        }
+        return hasWrong(mitigationMembers, now.mine) || send(now.began, now.mine);
     };
     if (clash) {
         const decide = (values: Values) => {
@@ -81,26 +70,13 @@ export function MitigationForm({ risk, mitigation, onClose, onDone }: {
         };
         return <MergeDialog clash={clash} base={began.values} onDecide={decide} onClose={() => setClash(null)} />;
     }
-    const isElsewhere = failure !== null && !mitigationMembers.some(({ name }) => serverSays(failure, name));
-    const discard = () => draft.clear();
     return (
-        <Dialog title={mitigation ? t('edit.one', { name: quoted(mitigation.title) }) : t('mitigation.add')} onClose={onClose} onSubmit={submit}>
-            {draft.restoredAt !== null && differing(mitigationMembers, began.values, mine).length > 0 && (
-                <p class="notice">{t('risk.restored', { when: ago(draft.restoredAt) })} <button type="button" class="link" onClick={discard}>{t('risk.discard')}</button></p>
-            )}
-            <div class="fields">
-                {mitigationMembers.map((member) => (
-                    <div key={member.name} class={member.name === 'title' || member.kind === 'long' ? 'wide' : ''}>
-                        <Editor
-                            member={member} value={mine[member.name]!} autofocus={member.name === 'title'}
-                            error={(isChecked || mine[member.name] !== began.values[member.name] ? wrong[member.name] : undefined) ?? serverSays(failure, member.name)}
-                            onChange={(value) => draft.set({ began, mine: { ...draft.value().mine, [member.name]: value } })}
-                        />
-                    </div>
-                ))}
-            </div>
+        <Dialog title={mitigation ? t('edit.one', { name: quoted(mitigation.title) }) : t('mitigation.add')} onClose={onClose} onSubmit={() => void submit()}>
+            <MemberForm
+                members={mitigationMembers} began={began.values} values={mine} draft={draft} isChecked={isChecked} error={error}
+                onChange={(name, value) => draft.set({ began, mine: { ...draft.value().mine, [name]: value } })}
+            />
             {mitigation && mitigation.sub_actions.length > 0 && <p class="hint">{t('mitigation.progress.hint', { member: say('member', 'progress') })}</p>}
-            <p class="error" role="alert">{isElsewhere && errorText(failure)}</p>
             <Actions label={t('save')} onCancel={onClose} busy={busy} />
         </Dialog>
     );

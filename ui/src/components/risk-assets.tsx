@@ -1,7 +1,8 @@
 /** The assets of a risk, which raise or lower its score. */
 import type { AssetBrief } from '../api.gen';
 import { say, t } from '../i18n';
-import { EditButton, MemberEditor, memberOf } from './risk-details';
+import { memberOf } from './members';
+import { EditButton, MemberEditor } from './risk-details';
 import type { Edit } from './risk-edit';
 
 export function Assets({ edit, canEdit }: { edit: Edit; canEdit: boolean }) {

@@ -15,10 +15,6 @@ import { Ago, Level } from './show';
 /** Which members stand where. */
 const WIDE = ['description', 'tags', 'frameworks', 'custom_fields'];
 
-export function memberOf(name: string): Member {
-    return riskMembers.find((member) => member.name === name)!;
-}
-
 /** The editor of a member; takes the focus if it was opened by that. Enter in a line saves. */
 export function MemberEditor({ member, edit }: { member: Member; edit: Edit }) {
     const ref = useRef<HTMLDivElement>(null);

@@ -11,7 +11,7 @@ import { useUser } from '../session';
 import { toast } from '../toast';
 import { dropDraft, keepDraft, readDraft } from './drafts';
 import { serverSays } from './field';
-import { checkAll, differing, riskMembers, valuesOf, type Member, type Value, type Values } from './members';
+import { apiName, checkAll, differing, riskMembers, valuesOf, type Member, type Value, type Values } from './members';
 import { merge, saveMerging, whoChanged, type Began, type Clash } from './merge';
 
 interface State {
@@ -27,7 +27,6 @@ interface State {
 
 export interface Edit {
     isOn: boolean;
-    isDirty: boolean;
     busy: boolean;
     values: Values;
     /** As it will be when saved: with what others have changed meanwhile. */
@@ -72,9 +71,9 @@ function named(members: Member[]): string {
 
 function useErrors(state: State | null, failure: unknown) {
     const wrong = state ? checkAll(riskMembers, state.mine) : {};
-    const told = Object.fromEntries(riskMembers.map((member) => [member.name, wrong[member.name] ?? serverSays(failure, member.api ?? member.name)]));
+    const told = Object.fromEntries(riskMembers.map((member) => [member.name, wrong[member.name] ?? serverSays(failure, apiName(member))]));
     const errors = Object.fromEntries(Object.entries(told).filter((entry): entry is [string, string] => entry[1] !== undefined));
-    const isElsewhere = failure !== null && !riskMembers.some((member) => serverSays(failure, member.api ?? member.name));
+    const isElsewhere = failure !== null && !riskMembers.some((member) => serverSays(failure, apiName(member)));
     return { errors, hasWrong: Object.keys(wrong).length > 0, error: isElsewhere ? failure : null };
 }
 
@@ -167,7 +166,6 @@ export function useEdit(risk: Risk, path: string): Edit {
     };
     return {
         isOn: now !== null,
-        isDirty: now !== null && differing(riskMembers, now.began.values, now.mine).length > 0,
         busy: busy && !hasWrong,
         values: now?.mine ?? known.values,
         upcoming: now ? merge(riskMembers, now.began.values, now.mine, known.values).values : known.values,
