@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** What an input may hold; of the schemas that are bodies. */
-const LIMITS = ['maxLength', 'maxItems', 'minimum', 'maximum', 'enum', 'format'];
+const LIMITS = ['maxLength', 'maxItems', 'minimum', 'maximum', 'enum'];
 
 function typeOf(schema) {
     if (schema.$ref) {

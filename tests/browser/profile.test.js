@@ -46,7 +46,7 @@ test('the profile', async (t) => {
 
     await t.test('single keys are switched off; the list of keys is one click away', async () => {
         const page = await site.visit('analyst', '/profile');
-        await page.getByRole('button', { name: 'Show all shortcuts' }).click();
+        await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
         const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
         await sheet.waitFor();
         await page.keyboard.press('Escape');

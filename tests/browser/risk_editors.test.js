@@ -38,7 +38,7 @@ async function twoEditorsTests(t, site) {
         await description(page).fill('The door is closed.');
         await change({ owner: 'Bea', impact: 5 });
         await page.keyboard.press('Control+Enter');
-        await page.getByText('Saved. Somebody else had changed Impact, Owner meanwhile; both are kept.').waitFor();
+        await page.getByText('Saved, with what somebody else has changed meanwhile: Impact, Owner.').waitFor();
         const { description: text, owner, impact, title } = await current();
         assert.deepStrictEqual({ text, owner, impact, title }, { text: 'The door is closed.', owner: 'Bea', impact: 5, title: 'Shared' });
         await page.getByRole('group', { name: 'Owner' }).getByText('Bea').waitFor();
@@ -55,7 +55,7 @@ async function twoEditorsTests(t, site) {
         const dialog = merging(page);
         await dialog.waitFor();
         assert.strictEqual((await current()).title, 'Shared by them', 'nothing is written over');
-        const save = dialog.getByRole('button', { name: 'Save the result' });
+        const save = dialog.getByRole('button', { name: 'Save' });
         assert.ok(await save.isDisabled(), 'there is nothing to save before all is chosen');
         await dialog.getByText('Changed by them alone, and kept: Category.').waitFor();
         const of = (name) => dialog.getByRole('group', { name, exact: true });
@@ -64,8 +64,8 @@ async function twoEditorsTests(t, site) {
         await of('Owner').getByRole('radio', { name: /Theirs/ }).check();
         await of('Tags').getByRole('radio', { name: /Both/ }).check();
         await of('Description').getByRole('radio', { name: 'Edit the result' }).check();
-        assert.strictEqual(await dialog.getByRole('textbox', { name: 'Description: the result' }).inputValue(), 'The door is closed.');
-        await dialog.getByRole('textbox', { name: 'Description: the result' }).fill('Door and gate are closed.');
+        assert.strictEqual(await dialog.getByRole('textbox', { name: 'Description' }).inputValue(), 'The door is closed.');
+        await dialog.getByRole('textbox', { name: 'Description' }).fill('Door and gate are closed.');
         await assertAccessible(page, 'the merge');
         await page.keyboard.press('Control+Enter');
         await dialog.waitFor({ state: 'detached' });
@@ -131,7 +131,7 @@ async function twoEditorsTests(t, site) {
         const made = await makeMitigation(others, risk.id, { title: 'Lock it', assignee: 'Ann' });
         await page.reload();
         await page.getByRole('button', { name: 'Edit “Lock it”' }).click();
-        const dialog = page.getByRole('dialog', { name: 'Edit the mitigation' });
+        const dialog = page.getByRole('dialog', { name: 'Edit “Lock it”' });
         await dialog.getByLabel('Assignee').fill('Mine');
         await dialog.getByLabel('Cost').fill('5');
         await others.expect(200, 'PATCH', `/mitigations/${made.id}`, { assignee: 'Theirs', status: 'DONE' });
@@ -150,14 +150,14 @@ async function draftTests(t, site) {
         const { page, risk, change, current } = await editing(site);
         await description(page).fill('Half a sentence');
         await page.reload();
-        await page.getByText(/did not save is here again/).waitFor();
+        await page.getByText(/What you typed .* is here again/).waitFor();
         assert.strictEqual(await description(page).inputValue(), 'Half a sentence');
         await page.keyboard.press('g');
         await page.keyboard.press('d');
         await heading(page, 'Dashboard').waitFor();
         await change({ owner: 'Bea' });
         await page.goBack();
-        await page.getByText(/did not save is here again/).waitFor();
+        await page.getByText(/What you typed .* is here again/).waitFor();
         assert.strictEqual(await description(page).inputValue(), 'Half a sentence');
         await description(page).fill('A whole sentence.');
         await page.keyboard.press('Control+Enter');
@@ -211,7 +211,7 @@ async function sessionTests(t, site) {
         await page.getByLabel('E-mail').fill(email);
         await page.getByLabel('Password').fill(password);
         await page.keyboard.press('Enter');
-        await page.getByText(/did not save is here again/).waitFor();
+        await page.getByText(/What you typed .* is here again/).waitFor();
         await page.keyboard.press('Control+Enter');
         await page.getByRole('region', { name: 'Editing' }).waitFor({ state: 'detached' });
         assert.strictEqual((await current()).description, 'Typed before the reload');

@@ -742,9 +742,6 @@ export const limits = {
         },
         external_id: {
             maxLength: 200
-        },
-        review_date: {
-            format: 'date'
         }
     },
     MitigationChange: {
@@ -767,9 +764,6 @@ export const limits = {
         progress: {
             minimum: 0,
             maximum: 100
-        },
-        due_date: {
-            format: 'date'
         },
         cost: {
             minimum: 0,
@@ -834,9 +828,6 @@ export const limits = {
                 'read',
                 'full'
             ]
-        },
-        expires_at: {
-            format: 'date-time'
         }
     }
 } as const;

@@ -2,13 +2,15 @@
  * The assets of a risk: chosen by typing a part of the name, made by its name when there is none. A combobox with a
  * list (WAI-ARIA Authoring Practices): the focus stays in the text, the arrows choose.
  */
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { post } from '../api';
 import type { Asset, AssetBrief, AssetPage } from '../api.gen';
 import { changed, useGet } from '../data';
 import { say, t } from '../i18n';
 import { withQuery } from '../router';
 import { toastError } from '../toast';
+import { useCombobox } from './combobox';
+import { Chip, Field } from './field';
 
 const FOUND_MAX = 8;
 
@@ -37,13 +39,10 @@ function useOptions(text: string, taken: readonly AssetBrief[]): { options: Opti
 }
 
 export function AssetPicker({ label, value, onChange, error, autofocus }: {
-    label: string; value: AssetBrief[]; onChange: (value: AssetBrief[]) => void; error?: string | undefined; autofocus?: boolean | undefined;
+    label: string; value: AssetBrief[]; onChange: (value: AssetBrief[]) => void; error?: string | undefined; autofocus?: boolean;
 }) {
-    const id = useId();
     const [text, setText] = useState('');
-    const [at, setAt] = useState(0);
     const { options, isKnown } = useOptions(text, value);
-    const chosen = Math.min(at, options.length - 1);
     const isOpen = text.trim() !== '' && options.length > 0;
     const take = async (option: Option | undefined) => {
         if (!option) {
@@ -53,7 +52,6 @@ export function AssetPicker({ label, value, onChange, error, autofocus }: {
             const { id: made, name, type, criticality } = await option.take();
             onChange([...value, { id: made, name, type, criticality }]);
             setText('');
-            setAt(0);
             if (option.key === 'new') {
                 changed();
             }
@@ -61,51 +59,42 @@ export function AssetPicker({ label, value, onChange, error, autofocus }: {
             toastError(reason);
         }
     };
+    const box = useCombobox(text, options, (option) => void take(option));
     const press = (event: KeyboardEvent) => {
-        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-        if (step && isOpen) {
-            event.preventDefault();
-            setAt((chosen + step + options.length) % options.length);
-        } else if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
-            event.preventDefault();
-            event.stopPropagation();
-            void take(options[chosen]);
-        } else if (event.key === 'Escape' && text !== '') {
+        if (event.key === 'Escape' && text !== '') {
             event.preventDefault();
             setText('');
+        } else {
+            box.press(event);
         }
     };
     return (
-        <div class={error ? 'field wrong' : 'field'}>
-            <label for={id}>{label}</label>
-            {value.length > 0 && (
-                <ul class="texts">
-                    {value.map((asset) => (
-                        <li key={asset.id} class="chip">{asset.name} <span class="quiet">{say('criticality', asset.criticality)}</span>
-                            <button type="button" class="icon" aria-label={t('remove', { name: asset.name })} onClick={() => onChange(value.filter((one) => one !== asset))}>×</button>
-                        </li>
-                    ))}
-                </ul>
-            )}
-            <div class="picker">
-                <input
-                    id={id} type="text" role="combobox" value={text} autocomplete="off" placeholder={t('risk.assets.hint')} data-autofocus={autofocus || undefined}
-                    aria-expanded={isOpen} aria-controls={`${id}-list`} aria-activedescendant={isOpen ? `${id}-${chosen}` : undefined}
-                    onInput={(event) => { setText(event.currentTarget.value); setAt(0); }} onKeyDown={press}
-                />
-                <div id={`${id}-list`} role="listbox" aria-label={label} hidden={!isOpen}>
-                    {options.map((option, i) => (
-                        <div
-                            key={option.key} id={`${id}-${i}`} role="option" aria-selected={i === chosen}
-                            onMouseMove={() => setAt(i)} onMouseDown={(event) => { event.preventDefault(); void take(option); }}
-                        >
-                            <span class="label">{option.label}</span><span class="quiet">{option.note}</span>
+        <Field label={label} error={error} autofocus={autofocus}>
+            {(described) => (
+                <>
+                    {value.length > 0 && (
+                        <ul class="texts">
+                            {value.map((asset) => (
+                                <li key={asset.id}><Chip name={asset.name} note={say('criticality', asset.criticality)} onRemove={() => onChange(value.filter((one) => one !== asset))} /></li>
+                            ))}
+                        </ul>
+                    )}
+                    <div class="picker">
+                        <input
+                            {...described} {...box.input} type="text" value={text} autocomplete="off" placeholder={t('risk.assets.hint')}
+                            aria-expanded={isOpen} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={press}
+                        />
+                        <div {...box.list} aria-label={label} hidden={!isOpen}>
+                            {options.map((option, i) => (
+                                <div key={option.key} {...box.option(i)}>
+                                    <span class="label">{option.label}</span><span class="quiet">{option.note}</span>
+                                </div>
+                            ))}
                         </div>
-                    ))}
-                </div>
-            </div>
-            {text.trim() !== '' && isKnown && options.length === 0 && <p class="hint" role="status">{t('risk.assets.taken')}</p>}
-            {error && <p class="error">{error}</p>}
-        </div>
+                    </div>
+                    {text.trim() !== '' && isKnown && options.length === 0 && <p class="hint" role="status">{t('risk.assets.taken')}</p>}
+                </>
+            )}
+        </Field>
     );
 }

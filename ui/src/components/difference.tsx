@@ -74,14 +74,19 @@ function shortened(text: string, isFirst: boolean, isLast: boolean): string {
     return `${isFirst ? '' : text.slice(0, AROUND)} … ${isLast ? '' : text.slice(-AROUND)}`;
 }
 
+/** What went or came, also for those who do not see how it is marked. */
+export function Marked({ isNew, text }: { isNew: boolean; text: string }) {
+    const content = <><span class="unseen">{t(isNew ? 'risk.new' : 'risk.gone')} </span>{text}</>;
+    return isNew ? <ins>{content}</ins> : <del>{content}</del>;
+}
+
 export function Difference({ from, to }: { from: string; to: string }) {
     const parts = difference(from, to);
     return (
         <span class="difference">
             {parts.map(({ kind, text }, i) => (
                 kind === 'same' ? <span key={i}>{shortened(text, i === 0, i === parts.length - 1)}</span>
-                    : kind === 'gone' ? <del key={i}><span class="unseen">{t('risk.gone')} </span>{text}</del>
-                        : <ins key={i}><span class="unseen">{t('risk.new')} </span>{text}</ins>
+                    : <Marked key={i} isNew={kind === 'new'} text={text} />
             ))}
         </span>
     );

@@ -1,9 +1,10 @@
 /** One editor per kind of member (members.ts), each with its label, and what is wrong with it beside it. */
+import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { AssetBrief } from '../api.gen';
 import { say, t } from '../i18n';
 import { AssetPicker } from './asset-picker';
-import { Choice, Input } from './field';
+import { Chip, Choice, Field, Input } from './field';
 import type { Member, Row, Value } from './members';
 import { useValues } from './values';
 
@@ -20,37 +21,43 @@ interface EditorProps<T> {
     lines?: number;
 }
 
-/** What is wrong, where the parts of an editor can refer to it. */
-function Wrong({ id, error }: { id: string; error: string | undefined }) {
-    return error ? <p id={id} class="error">{error}</p> : null;
+/** An editor of several inputs, as a field. */
+function Group({ member, label, error, class: kind, children }: Pick<EditorProps<unknown>, 'member' | 'label' | 'error'> & { class: string; children: ComponentChildren }) {
+    const id = useId();
+    return (
+        <fieldset class={`field ${kind}${error ? ' wrong' : ''}`} data-arrows={kind === 'scale' || undefined} aria-invalid={error ? true : undefined} aria-describedby={error ? id : undefined}>
+            <legend>{label}{member.required && <span class="required" aria-hidden="true"> *</span>}</legend>
+            {children}
+            {error && <p id={id} class="error">{error}</p>}
+        </fieldset>
+    );
 }
 
 /** Five steps with their words. The arrows move between them. */
-function Scale({ label, value, onChange, error, autofocus, member }: EditorProps<number>) {
-    const id = useId();
+function Scale(props: EditorProps<number>) {
+    const { value, onChange, autofocus } = props;
+    const name = useId();
     return (
-        <fieldset class={error ? 'field scale wrong' : 'field scale'} data-arrows aria-invalid={error ? true : undefined} aria-describedby={error ? id : undefined}>
-            <legend>{label}{member.required && <span class="required" aria-hidden="true"> *</span>}</legend>
+        <Group {...props} class="scale">
             <div class="steps">
                 {SCALE.map((step) => (
                     <label key={step} class="step">
                         <input
-                            type="radio" name={`${id}-scale`} checked={value === step} onChange={() => onChange(step)}
+                            type="radio" name={name} checked={value === step} onChange={() => onChange(step)}
                             data-autofocus={autofocus && step === (value || 1) ? true : undefined}
                         />
                         <b>{step}</b><span>{say('scale', String(step))}</span>
                     </label>
                 ))}
             </div>
-            <Wrong id={id} error={error} />
-        </fieldset>
+        </Group>
     );
 }
 
 /** Short texts: Enter or a comma takes one in, Backspace takes the last one out. What still stands in the box counts, too. */
-function Texts({ member, label, value, onChange, error, autofocus }: EditorProps<string[]>) {
+function Texts({ member, label, value, onChange, error, autofocus = false }: EditorProps<string[]>) {
     const [text, setText] = useState('');
-    const id = useId();
+    const list = useId();
     const known = useValues(member.known ?? null, text).filter((one) => !value.includes(one));
     // The text in the box is the last of the list while it is typed, so that saving at any moment saves it.
     const settled = text === '' ? value : value.slice(0, -1);
@@ -71,32 +78,27 @@ function Texts({ member, label, value, onChange, error, autofocus }: EditorProps
         }
     };
     return (
-        <div class={error ? 'field wrong' : 'field'}>
-            <label for={id}>{label}</label>
-            <div class="texts">
-                {settled.map((one) => (
-                    <span key={one} class="chip">{one}
-                        <button type="button" class="icon" aria-label={t('remove', { name: one })} onClick={() => onChange(value.filter((other) => other !== one))}>×</button>
-                    </span>
-                ))}
-                <input
-                    id={id} value={text} autocomplete="off" list={`${id}-known`} aria-invalid={error ? true : undefined} aria-describedby={`${id}-hint`}
-                    data-autofocus={autofocus || undefined} onInput={(event) => type(event.currentTarget.value)} onKeyDown={press} onBlur={() => text !== '' && type(`${text},`)}
-                />
-                <datalist id={`${id}-known`}>{known.map((one) => <option key={one} value={one} />)}</datalist>
-            </div>
-            <p id={`${id}-hint`} class={error ? 'error' : 'hint'}>{error ?? t('risk.texts.hint')}</p>
-        </div>
+        <Field label={label} error={error} autofocus={autofocus} hint={error ? undefined : t('risk.texts.hint')}>
+            {(described) => (
+                <div class="texts">
+                    {settled.map((one) => <Chip key={one} name={one} onRemove={() => onChange(value.filter((other) => other !== one))} />)}
+                    <input
+                        {...described} value={text} autocomplete="off" list={list} onInput={(event) => type(event.currentTarget.value)} onKeyDown={press}
+                        onBlur={() => text !== '' && type(`${text},`)}
+                    />
+                    <datalist id={list}>{known.map((one) => <option key={one} value={one} />)}</datalist>
+                </div>
+            )}
+        </Field>
     );
 }
 
 /** A risk's own fields: a name and a value each. */
-function Rows({ label, value, onChange, error, autofocus }: EditorProps<Row[]>) {
-    const id = useId();
+function Rows(props: EditorProps<Row[]>) {
+    const { value, onChange, autofocus } = props;
     const set = (at: number, some: Partial<Row>) => onChange(value.map((row, i) => (i === at ? { ...row, ...some } : row)));
     return (
-        <fieldset class={error ? 'field rows wrong' : 'field rows'} aria-describedby={error ? id : undefined}>
-            <legend>{label}</legend>
+        <Group {...props} class="rows">
             {value.map((row, i) => (
                 <div key={i} class="row">
                     <input
@@ -123,8 +125,7 @@ function Rows({ label, value, onChange, error, autofocus }: EditorProps<Row[]>) 
                     {t('risk.fields.add')}
                 </button>
             </p>
-            <Wrong id={id} error={error} />
-        </fieldset>
+        </Group>
     );
 }
 

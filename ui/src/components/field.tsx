@@ -39,6 +39,15 @@ export function Field({ label, hint, error, required, disabled, autofocus, wide,
     );
 }
 
+/** One of several that were chosen. */
+export function Chip({ name, note, onRemove }: { name: string; note?: string; onRemove: () => void }) {
+    return (
+        <span class="chip">{name} {note && <span class="quiet">{note}</span>}
+            <button type="button" class="icon" aria-label={t('remove', { name })} onClick={onRemove}>×</button>
+        </span>
+    );
+}
+
 interface InputProps extends Common {
     value: string;
     onInput: (value: string) => void;

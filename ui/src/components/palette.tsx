@@ -2,7 +2,7 @@
  * The palette (Ctrl+K): risks by ref or words, assets by name, pages and commands. A combobox with a list of results
  * (WAI-ARIA Authoring Practices, "Combobox"): the focus stays in the text, the arrows choose.
  */
-import { useEffect, useId, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { AssetPage, RiskPage } from '../api.gen';
 import { useGet } from '../data';
 import { t, type Text } from '../i18n';
@@ -11,6 +11,7 @@ import { go, withQuery } from '../router';
 import { mayWrite, signOut, useUser } from '../session';
 import { change, useSettings } from '../settings';
 import { toastError } from '../toast';
+import { useCombobox } from './combobox';
 import { Dialog } from './dialog';
 import { Level, refOf } from './show';
 
@@ -72,42 +73,26 @@ function useFound(text: string, commands: Command[]): Found[] {
 
 function Box({ onClose, onNew, onHelp }: { onClose: () => void; onNew: () => void; onHelp: () => void }) {
     const [text, setText] = useState('');
-    const [at, setAt] = useState(0);
-    const id = useId();
     const commands = useCommands(onNew, onHelp);
     const found = useFound(text, commands);
-    const chosen = Math.min(at, found.length - 1);
     const groups = useMemo(() => [...new Set(found.map(({ group }) => group))], [found]);
-    useEffect(() => document.getElementById(`${id}-${chosen}`)?.scrollIntoView({ block: 'nearest' }), [chosen]);
-    const run = (one: Found | undefined) => {
-        if (one) {
-            onClose();
-            one.run();
-        }
-    };
-    const press = (event: KeyboardEvent) => {
-        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-        if (step) {
-            event.preventDefault();
-            setAt(found.length > 0 ? (chosen + step + found.length) % found.length : 0);
-        } else if (event.key === 'Enter') {
-            event.preventDefault();
-            run(found[chosen]);
-        }
-    };
+    const box = useCombobox(text, found, ({ run }) => {
+        onClose();
+        run();
+    });
     return (
         <Dialog title={t('key.palette')} onClose={onClose} class="palette">
             <input
-                type="text" role="combobox" aria-expanded="true" aria-controls={id} aria-activedescendant={found.length > 0 ? `${id}-${chosen}` : undefined}
+                type="text" {...box.input} aria-expanded="true"
                 aria-label={t('key.palette')} placeholder={t('palette.hint')} autocomplete="off" spellcheck={false} data-autofocus
-                value={text} onInput={(event) => { setText(event.currentTarget.value); setAt(0); }} onKeyDown={press}
+                value={text} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={box.press}
             />
-            <div id={id} role="listbox" aria-label={t('key.palette')}>
+            <div {...box.list} aria-label={t('key.palette')}>
                 {groups.map((group) => (
                     <div key={group} role="group" aria-label={t(group)}>
                         <p class="group" aria-hidden="true">{t(group)}</p>
                         {found.map((one, i) => one.group === group && (
-                            <div key={one.key} id={`${id}-${i}`} role="option" aria-selected={i === chosen} onMouseMove={() => setAt(i)} onClick={() => run(one)}>
+                            <div key={one.key} {...box.option(i)}>
                                 <span class="label">{one.label}</span>
                                 {one.level && <Level level={one.level} {...(one.score === undefined ? {} : { score: one.score })} />}
                             </div>

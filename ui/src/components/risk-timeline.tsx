@@ -5,7 +5,7 @@ import type { Change, ChangePage } from '../api.gen';
 import { useGet } from '../data';
 import { day, number, quoted, say, t, type Text } from '../i18n';
 import { toastError } from '../toast';
-import { Difference } from './difference';
+import { Difference, Marked } from './difference';
 import { Ago, Loaded } from './show';
 
 interface Write {
@@ -44,22 +44,24 @@ export function changeText(member: string, value: unknown): string {
     if (typeof value === 'number') {
         return number(value);
     }
-    if (Array.isArray(value)) {
-        return value.map(String).join(', ') || t('none');
-    }
-    if (typeof value === 'object') {
-        return Object.entries(value).map(([name, one]) => `${name}: ${changeText('', one)}`).join(', ') || t('none');
+    const list = listOf(value);
+    if (list) {
+        return list.join(', ') || t('none');
     }
     const text = String(value);
     return DAYS.includes(member) ? day(text) : WORDS[member] ? say(WORDS[member], text) : text;
 }
 
-/** Of lists, what came and what went; of fields, those that differ. */
-function parts(from: unknown, to: unknown): { gone: string[]; came: string[] } | null {
-    const texts = (value: unknown): string[] | null => (Array.isArray(value) ? value.map(String)
-        : value !== null && typeof value === 'object' ? Object.entries(value).map(([name, one]) => `${name}: ${changeText('', one)}`) : null);
-    const [a, b] = [texts(from), texts(to)];
-    return a && b && { gone: a.filter((one) => !b.includes(one)), came: b.filter((one) => !a.includes(one)) };
+/** A list, or fields with their names, as texts. */
+function listOf(value: unknown): string[] | null {
+    return Array.isArray(value) ? value.map(String)
+        : value !== null && typeof value === 'object' ? Object.entries(value).map(([name, one]) => `${name}: ${changeText('', one)}`) : null;
+}
+
+/** Of lists, what went and what came; of fields, those that differ. */
+function parts(from: unknown, to: unknown): string[][] | null {
+    const [a, b] = [listOf(from), listOf(to)];
+    return a && b && [a.filter((one) => !b.includes(one)), b.filter((one) => !a.includes(one))];
 }
 
 const LONG = 60;
@@ -70,8 +72,7 @@ function FromTo({ change }: { change: Change }) {
     if (lists) {
         return (
             <span class="difference">
-                {lists.gone.map((one) => <del key={one}><span class="unseen">{t('risk.gone')} </span>{one}</del>)}{' '}
-                {lists.came.map((one) => <ins key={one}><span class="unseen">{t('risk.new')} </span>{one}</ins>)}
+                {lists.map((texts, i) => texts.map((one) => <Marked key={one} isNew={i === 1} text={one} />))}
             </span>
         );
     }

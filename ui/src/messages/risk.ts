@@ -47,7 +47,7 @@ export const risk = {
     'risk.restored': ['What you typed {when} is here again.', 'Votre saisie ({when}) a été rétablie.'],
     'risk.discard': ['Discard it', 'L’abandonner'],
     'risk.somebody': ['Somebody else', 'Quelqu’un d’autre'],
-    'risk.meanwhile': ['{who} has changed {members} meanwhile. Nothing will be overwritten: where you differ, you will be asked.', '{who} a entre-temps modifié {members}. Rien ne sera écrasé : en cas de divergence, vous choisirez.'],
+    'risk.meanwhile': ['{who} has changed {members} meanwhile. When you save, nothing is overwritten: you will be asked where you differ.', '{who} a entre-temps modifié {members}. Rien ne sera écrasé à l’enregistrement : en cas de divergence, vous choisirez.'],
     'risk.wrong': ['One entry needs correcting.|{count} entries need correcting.', 'Une saisie est à corriger.|{count} saisies sont à corriger.'],
     'risk.whole': ['A whole number from {least} to {most}', 'Un nombre entier de {least} à {most}'],
     'risk.many': ['At most {max}', '{max} au plus'],
