@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { minify } from 'terser';
+import { load } from './load.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.resolve(process.argv[2] ?? path.join(here, 'dist'));
@@ -24,6 +25,11 @@ const UNUSED = [
     [/^\s*(uPlot\.(assign|fmtNum|rangeNum|rangeLog|rangeAsinh|orient|join|fmtDate|tzDate|sync|addGap|clipGaps)\s*= |\(paths\.(stepped|spline)\s*= ).*$/gm, '', 14],
     [/\b[\w.]*distr\s*(== (3|4|100)|>= 3)(?!\d)/g, 'false', 23], // scales that are not linear
     [/const showLegend = legend\.show;/g, 'const showLegend = false;', 1],
+    [/\bmode == 2(?!\d)/g, 'false', 16], // points that are not columns
+    [/\bmode == 1(?!\d)/g, 'true', 16],
+    [/(?<=\b(let )?isTime = )[^;]+/g, 'false', 3], // days are counted, so that no time zone comes in
+    [/^const \[ (\w+),\s+(\w+),\s+(\w+)\s+\] = genTimeStuffs\(.*$/gm, 'let $1, $2, $3;', 2],
+    [/(?<=time: )FEAT_TIME/g, 'false', 1],
 ];
 const withoutUnused = {
     name: 'without what uPlot has and we do not use',
@@ -38,6 +44,20 @@ const withoutUnused = {
                 contents = contents.replace(pattern, instead);
             }
             return { contents };
+        });
+    },
+};
+
+/** The catalogue as one module for each language: `texts:en` and `texts:fr`. */
+const LANGUAGES = ['en', 'fr'];
+const texts = {
+    name: 'texts of one language',
+    setup({ onResolve, onLoad }) {
+        onResolve({ filter: /^texts:/ }, ({ path: name }) => ({ path: name.slice('texts:'.length), namespace: 'texts' }));
+        onLoad({ filter: /.*/, namespace: 'texts' }, async ({ path: language }) => {
+            const { messages } = await load('src/messages/index.ts');
+            const of = Object.entries(messages).map(([name, all]) => [name, all[LANGUAGES.indexOf(language)]]);
+            return { contents: `export default ${JSON.stringify(Object.fromEntries(of))}`, loader: 'js' };
         });
     },
 };
@@ -61,7 +81,7 @@ const options = {
     jsxFragment: 'Fragment',
     inject: ['jsx.mjs'],
     tsconfigRaw: {},
-    plugins: [withoutUnused],
+    plugins: [withoutUnused, texts],
     logLevel: 'warning',
 };
 // What is wrong with a source esbuild has said; a stack trace would only hide it.

@@ -8,7 +8,7 @@ const { pathToFileURL } = require('node:url');
 
 const { settled, startSite } = require('./lib');
 
-const KEYS = path.resolve(__dirname, '../../ui/keys.mjs');
+const LOAD = path.resolve(__dirname, '../../ui/load.mjs');
 
 /** As playwright names it: "Mod+K" is Control+k, "G D" two presses. */
 async function press(page, keys) {
@@ -87,7 +87,7 @@ const EFFECTS = {
 };
 
 test('the keys', async (t) => {
-    const { load } = await import(pathToFileURL(KEYS).href);
+    const { load } = await import(pathToFileURL(LOAD).href);
     const { shortcuts } = await load('src/shortcuts.ts');
     const site = await startSite(t);
     await makeRisks(site);

@@ -8,7 +8,7 @@ import { Palette } from './components/palette';
 import { Empty, Failed, PageHead } from './components/show';
 import { FirstPasswordPage, Mark, SignInAgain, SignInPage } from './components/signin';
 import { changed } from './data';
-import { t, type Text } from './i18n';
+import { speak, t, useLanguage, type Text } from './i18n';
 import { moveRow, useShortcut } from './keys';
 import { keyLabel } from './keys';
 import { pageComponents } from './pages/index';
@@ -154,7 +154,9 @@ function Inside({ ended }: { ended: boolean }) {
 
 export function App() {
     const session = useSession();
-    useSettings();
+    const { language } = useSettings();
+    useLanguage();
+    useEffect(() => void speak(language).catch(toastError), [language]);
     return (
         <>
             {session.kind === 'none' && <SignInPage />}

@@ -2,28 +2,34 @@
  * What the interface says, in English and French, and how dates and numbers are written.
  *
  * All texts are in messages/, each as [English, French]. `{name}` stands for a value. A text with "|" has two forms,
- * for one and for more, chosen by `count` after the language's own rule.
+ * for one and for more, chosen by `count` after the language's own rule. A browser gets those of one language: the
+ * modules texts:en and texts:fr, which ui/build.mjs makes of the catalogue.
  */
-import { assets } from './messages/assets';
-import { admin } from './messages/admin';
-import { common } from './messages/common';
-import { dashboard } from './messages/dashboard';
-import { keys } from './messages/keys';
-import { register } from './messages/register';
-import { risk } from './messages/risk';
-import { getSettings } from './settings';
-
-const messages = { ...common, ...keys, ...dashboard, ...register, ...risk, ...assets, ...admin };
+import type { messages } from './messages';
+import type { Language } from './settings';
+import { store } from './store';
 
 export type Text = keyof typeof messages;
 export type Values = Record<string, string | number>;
 
+const spoken = store<{ language: Language; texts: Readonly<Record<string, string>> }>({ language: 'en', texts: {} });
+
+/** The language that is spoken now; to be drawn again when it is another. */
+export const useLanguage = spoken.use;
+
+/** Speak this language, as soon as its texts are there. */
+export async function speak(language: Language): Promise<void> {
+    const { default: texts } = await (language === 'fr' ? import('texts:fr') : import('texts:en'));
+    document.documentElement.lang = language;
+    spoken.set({ language, texts });
+}
+
 function locale(): string {
-    return getSettings().language === 'fr' ? 'fr' : 'en-GB';
+    return spoken.get().language === 'fr' ? 'fr' : 'en-GB';
 }
 
 export function t(name: Text, values: Values = {}): string {
-    const forms = messages[name][getSettings().language === 'fr' ? 1 : 0].split('|');
+    const forms = (spoken.get().texts[name] ?? name).split('|');
     const { count } = values;
     const isOne = typeof count === 'number' && new Intl.PluralRules(locale()).select(count) === 'one';
     const form = forms.length === 1 || isOne ? forms[0]! : forms[1]!;
@@ -36,7 +42,7 @@ export function t(name: Text, values: Values = {}): string {
 /** A text for a word of the API: say('status', 'ACTIVE') is the text "status.ACTIVE". The word itself if there is none. */
 export function say(group: string, word: string): string {
     const name = `${group}.${word}`;
-    return name in messages ? t(name as Text) : word;
+    return name in spoken.get().texts ? t(name as Text) : word;
 }
 
 /** A title that people gave, within a text. */

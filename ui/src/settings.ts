@@ -32,7 +32,6 @@ function kept(): Settings {
 const settings = store(kept());
 
 function apply(next: Settings): void {
-    document.documentElement.lang = next.language;
     document.documentElement.dataset.theme = next.theme;
     settings.set(next);
 }
