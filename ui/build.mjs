@@ -75,6 +75,7 @@ const options = {
     format: 'esm',
     target: ['chrome123', 'firefox121', 'safari17.5'],
     minifySyntax: true,
+    minifyWhitespace: true,
     metafile: true,
     legalComments: 'none',
     jsxFactory: 'h',
