@@ -97,14 +97,21 @@ for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
     }
 }
 
-/** The name that an entry point has got. */
+const address = (file) => `/ui/${path.basename(file)}`;
+
+/** The output that an entry point has become. */
 function made(entry) {
-    const [file] = Object.entries(result.metafile.outputs).find(([, output]) => output.entryPoint === entry);
-    return `/ui/${path.basename(file)}`;
+    const [file, { imports }] = Object.entries(result.metafile.outputs).find(([, output]) => output.entryPoint === entry);
+    return { name: address(file), imports: imports.filter(({ kind }) => kind === 'import-statement').map((one) => address(one.path)) };
 }
 
-const names = { MAIN: made('src/main.tsx'), STYLE: made('src/css/style.css'), ICON: made('icon.svg') };
+const main = made('src/main.tsx');
+const names = {
+    MAIN: main.name, STYLE: made('src/css/style.css').name, ICON: made('icon.svg').name,
+    // What it needs at once is fetched with it, rather than when it has been read.
+    PRELOADS: main.imports.map((name) => `<link rel="modulepreload" href="${name}">`).join('\n'),
+};
 const page = readFileSync(path.join(here, 'index.html'), 'utf8');
-writeFileSync(path.join(out, 'index.html'), page.replace(/\{(MAIN|STYLE|ICON)\}/g, (_, name) => names[name]));
+writeFileSync(path.join(out, 'index.html'), page.replace(/\{(MAIN|STYLE|ICON|PRELOADS)\}/g, (_, name) => names[name]));
 const pages = JSON.parse(readFileSync(path.join(here, 'src/pages.json'), 'utf8'));
 writeFileSync(path.join(out, 'pages'), pages.map(({ path: text }) => `${text}\n`).join(''));
