@@ -29,6 +29,7 @@ const UNUSED = [
     [/\bmode == 1(?!\d)/g, 'true', 16],
     [/(?<=\b(let )?isTime = )[^;]+/g, 'false', 3], // days are counted, so that no time zone comes in
     [/^const \[ (\w+),\s+(\w+),\s+(\w+)\s+\] = genTimeStuffs\(.*$/gm, 'let $1, $2, $3;', 2],
+    [/^\tconst _(timeAxisSplits|timeAxisVals|timeSeriesVal|tzDate|fmtDate)\s*= .*$/gm, '', 5],
     [/(?<=time: )FEAT_TIME/g, 'false', 1],
 ];
 const withoutUnused = {
