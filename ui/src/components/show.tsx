@@ -39,7 +39,7 @@ export function Due({ date, done = false }: { date: string | null; done?: boolea
         return <span class="quiet">–</span>;
     }
     const late = !done && date < today();
-    return <time datetime={date} class={late ? 'late' : undefined}>{late && <span>{t('overdue')}: </span>}{day(date)}</time>;
+    return <time datetime={date} class={late ? 'late' : undefined}>{late && <span>{t('overdue')} </span>}{day(date)}</time>;
 }
 
 /** While nothing is there: reserves the room, so that the page does not jump. Says so only if it takes long. */

@@ -29,7 +29,7 @@ export const common = {
     'undo': ['Undo', 'Annuler'],
     'retry': ['Try again', 'Réessayer'],
     'loading': ['Loading', 'Chargement'],
-    'overdue': ['Overdue', 'En retard'],
+    'overdue': ['Overdue:', 'En retard :'],
     'none': ['None', 'Aucun'],
     'all': ['All', 'Tous'],
     'yes': ['Yes', 'Oui'],
