@@ -313,14 +313,14 @@ async function activityTests(t, site) {
             expected.unshift(`${email} ${sentence}`);
             return json;
         };
-        await doing(`changed the status of ${ref} from Active to Mitigated`, 'PATCH', at, { status: 'MITIGATED' });
-        await doing(`set the owner of ${ref} to Ann`, 'PATCH', at, { owner: 'Ann' });
-        await doing(`changed the description of ${ref}`, 'PATCH', at, { description: 'Long' });
-        await doing(`cleared the owner of ${ref}, which was Ann`, 'PATCH', at, { owner: null });
-        await doing(`changed ${ref}: the impact from 2 to 3; the score from 4 to 6`, 'PATCH', at, { impact: 3 });
-        const wall = await doing(`added the mitigation “Build a wall” to ${ref}`, 'POST', `${at}/mitigations`, { title: 'Build a wall' });
-        await doing(`changed the status of the mitigation “Build a wall” of ${ref} from Planned to Done`, 'PATCH', `/mitigations/${wall.id}`, { status: 'DONE' });
-        await doing(`removed the mitigation “Build a wall” from ${ref}`, 'DELETE', `/mitigations/${wall.id}`);
+        await doing(`changed ${ref}: Status Active → Mitigated`, 'PATCH', at, { status: 'MITIGATED' });
+        await doing(`changed ${ref}: Owner None → Ann`, 'PATCH', at, { owner: 'Ann' });
+        await doing(`changed ${ref}: Description`, 'PATCH', at, { description: 'Long' });
+        await doing(`changed ${ref}: Owner Ann → None`, 'PATCH', at, { owner: null });
+        await doing(`changed ${ref}: Impact 2 → 3 · Score 4 → 6`, 'PATCH', at, { impact: 3 });
+        const wall = await doing(`changed ${ref}: Mitigation added “Build a wall”`, 'POST', `${at}/mitigations`, { title: 'Build a wall' });
+        await doing(`changed ${ref}: Status (Build a wall) Planned → Done`, 'PATCH', `/mitigations/${wall.id}`, { status: 'DONE' });
+        await doing(`changed ${ref}: Mitigation deleted “Build a wall”`, 'DELETE', `/mitigations/${wall.id}`);
         const others = [await makeRisk(admin, { title: 'One of many' }), await makeRisk(admin, { title: 'Another of many' })];
         expected.unshift(`${email} added R-${others[0].ref} One of many`);
         expected.unshift(`${email} added R-${others[1].ref} Another of many`);
@@ -347,7 +347,7 @@ async function activityTests(t, site) {
         await drawn(page);
         const told = (await regionOf(page, 'Activité récente').getByRole('listitem').allInnerTexts()).map((text) => text.replace(/\s+/g, ' '));
         assert.ok(told.some((sentence) => sentence.includes(`${email} a modifié 2 risques`)), JSON.stringify(told));
-        assert.ok(told.some((sentence) => sentence.includes(': l’impact de « 2 » à « 3 » ; le score de « 4 » à « 6 »')), JSON.stringify(told));
+        assert.ok(told.some((sentence) => sentence.includes(' : Impact 2 → 3 · Score 4 → 6')), JSON.stringify(told));
     });
 
     await t.test('what others do shows by itself', async () => {

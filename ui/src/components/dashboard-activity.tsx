@@ -2,15 +2,18 @@
 import type { ComponentChildren } from 'preact';
 import type { Activity, ActivityPage } from '../api.gen';
 import { useGet } from '../data';
-import { day, number, percent, say, t, type Text } from '../i18n';
+import { number, quoted, say, t, type Text } from '../i18n';
 import { EVERY_MS } from './dashboard';
+import { changeText, memberText } from './risk-timeline';
 import { Ago, Empty, Loaded, refOf } from './show';
 
 const READ = 40; // writes
 const SHOWN = 12;
 const TEXT_MAX = 70;
 /** Members whose values are too long, or too many, for a sentence. */
-const UNTOLD = ['description', 'custom_fields'];
+const UNTOLD = ['description', 'custom_fields', 'mitigation.description'];
+/** What is done to the whole of a risk; its members say nothing more. */
+const TOLD = ['created', 'imported', 'deleted', 'restored'];
 
 interface Write {
     head: Activity;
@@ -46,76 +49,31 @@ function short(text: string): string {
     return [...text].length > TEXT_MAX ? `${[...text].slice(0, TEXT_MAX - 1).join('')}…` : text;
 }
 
-/** A value as the sentence says it; null: there is none. */
-function valueOf(member: string, value: unknown): string | null {
-    const name = member.split('.').pop()!;
-    if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) {
-        return null;
+/** A change in short, as the risk's own timeline tells it. */
+function told(change: Activity): string {
+    const { member, subject, from, to } = change;
+    if (member === 'mitigation' || member === 'sub_action') {
+        return `${say('action', `${member}_${from === null ? 'created' : 'deleted'}`)} ${quoted(short(subject ?? ''))}`;
     }
-    if (Array.isArray(value)) {
-        return short(value.join(', '));
-    }
-    if (name === 'status') {
-        return say(member === 'status' ? 'status' : 'mitigation', String(value));
-    }
-    if (name === 'treatment') {
-        return say(name, String(value));
-    }
-    if (name === 'progress') {
-        return percent(Number(value) / 100);
-    }
-    return name.endsWith('_date') ? day(String(value)) : typeof value === 'number' ? number(value) : short(String(value));
-}
-
-/** A change in words: what kind it is ("both": from one value to another), and what stands in its text. */
-function told({ member, subject, from, to }: Activity): { kind: string; values: Record<string, string> } {
-    const name = member ?? '';
-    const thing = short(subject ?? '');
-    if (name === 'mitigation' || name === 'sub_action') {
-        return { kind: from === null ? 'added' : 'removed', values: { member: t(`thing.${name}`, { subject: thing }) } };
-    }
-    const [kind, part] = name.includes('.') ? name.split('.') as ['mitigation' | 'sub_action', string] : [null, name];
-    if (part === 'completed') {
-        return { kind: to === true ? 'done' : 'undone', values: { member: t('thing.sub_action', { subject: thing }) } };
-    }
-    const own = say('the', part);
-    const values: Record<string, string> = { member: kind === null ? own : t(`thing.of.${kind}`, { member: own, subject: thing }) };
-    const [before, after] = UNTOLD.includes(part) ? [null, null] : [valueOf(name, from), valueOf(name, to)];
-    if (before !== null) {
-        values.from = before;
-    }
-    if (after !== null) {
-        values.to = after;
-    }
-    return { kind: before !== null ? (after !== null ? 'both' : 'cleared') : after !== null ? 'set' : 'bare', values };
+    const values = UNTOLD.includes(member!) ? '' : ` ${short(changeText(member!, from))} → ${short(changeText(member!, to))}`;
+    return memberText(change) + values;
 }
 
 /** A text with elements in the places of its values. */
-function withElements(name: Text, values: Record<string, string | number>, elements: Record<string, ComponentChildren>): ComponentChildren {
+function withElements(name: Text, elements: Record<string, ComponentChildren>): ComponentChildren {
     const marks = Object.fromEntries(Object.keys(elements).map((key) => [key, `\u0001${key}\u0001`]));
-    return t(name, { ...values, ...marks }).split('\u0001').map((part, i) => (i % 2 === 1 ? elements[part] : part));
+    return t(name, marks).split('\u0001').map((part, i) => (i % 2 === 1 ? elements[part] : part));
 }
 
-function Sentence({ write, isGone }: { write: Write; isGone: boolean }) {
-    const { head, changes, risks, isCut } = write;
+function Sentence({ write: { head, changes, risks, isCut }, isGone }: { write: Write; isGone: boolean }) {
     const { action, risk } = head;
     const who = <b>{head.actor_id === null && head.actor.startsWith('(') ? t('act.cli') : head.actor}</b>;
-    if (risks > 1) {
-        const many = `act.many.${['created', 'imported', 'deleted', 'restored', 'rescored'].includes(action) ? action : 'updated'}` as Text;
-        return <>{withElements(many, { count: isCut ? t('act.most', { count: risks }) : risks }, { who })}</>;
-    }
     const name = <><span class="ref">{refOf(risk)}</span> {short(risk.title)}</>;
-    const elements = { who, risk: isGone ? name : <a href={`/risks/${refOf(risk)}`} data-row>{name}</a> };
-    if (['created', 'imported', 'deleted', 'restored'].includes(action) || changes.length === 0) {
-        const known = ['created', 'imported', 'deleted', 'restored'].includes(action) ? action : 'updated';
-        return <>{withElements(`act.${known}` as Text, {}, elements)}</>;
-    }
-    if (changes.length === 1 && action !== 'rescored') {
-        const { kind, values } = told(changes[0]!);
-        return <>{withElements(`act.${kind}` as Text, values, elements)}</>;
-    }
-    const list = changes.map(told).map(({ kind, values }) => t(`part.${kind}` as Text, values)).join(t('part.and'));
-    return <>{withElements(action === 'rescored' ? 'act.rescored' : 'act.several', { changes: list }, elements)}</>;
+    const what = risks > 1 ? t('act.risks', { count: isCut ? `${number(risks)}+` : risks })
+        : isGone ? name : <a href={`/risks/${refOf(risk)}`} data-row>{name}</a>;
+    const isTold = TOLD.includes(action);
+    const sentence = withElements(`act.${isTold || action === 'rescored' ? action : 'updated'}` as Text, { who, what });
+    return isTold || risks > 1 || changes.length === 0 ? <>{sentence}</> : <>{withElements('named', { name: sentence })} {changes.map(told).join(' · ')}</>;
 }
 
 /** A risk that was deleted and not restored since cannot be looked at. */

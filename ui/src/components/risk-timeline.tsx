@@ -83,14 +83,19 @@ function FromTo({ change }: { change: Change }) {
     return <>{changeText(member ?? '', from)} → {changeText(member ?? '', to)}</>;
 }
 
+/** Which member has changed, and of which mitigation or step. */
+export function memberText({ member, subject }: Pick<Change, 'member' | 'subject'>): string {
+    return `${say('member', (member ?? '').replace(/^(mitigation|sub_action)\./, ''))}${subject ? ` (${subject})` : ''}`;
+}
+
 function ChangeLine({ change }: { change: Change }) {
-    const { member, subject } = change;
+    const { member } = change;
     if (member === null || member === 'mitigation' || member === 'sub_action') {
         return null; // the write itself says it
     }
     return (
         <li>
-            <span class="quiet">{t('named', { name: `${say('member', member.replace(/^(mitigation|sub_action)\./, ''))}${subject ? ` (${subject})` : ''}` })}</span> <FromTo change={change} />
+            <span class="quiet">{t('named', { name: memberText(change) })}</span> <FromTo change={change} />
         </li>
     );
 }
