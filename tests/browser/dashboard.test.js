@@ -34,7 +34,7 @@ async function emptyTests(t, site) {
             const page = await site.visit('analyst', '/', { theme });
             await page.getByText('The register is empty').waitFor();
             await assertAccessible(page, `empty, ${theme}`);
-            assert.strictEqual(await page.getByRole('link', { name: 'Import …' }).getAttribute('href'), '/risks/import');
+            assert.strictEqual(await page.getByRole('link', { name: 'Import a file' }).getAttribute('href'), '/risks/import');
             await page.getByRole('button', { name: 'New risk' }).click();
             await page.getByRole('dialog', { name: 'New risk' }).waitFor();
         }

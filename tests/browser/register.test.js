@@ -262,9 +262,9 @@ test('what the register shows', async (t) => {
 test('a register without risks says what to do', async (t) => {
     const site = await startSite(t);
     const page = await site.visit('analyst', '/risks');
-    await page.getByText('There is nothing in the register yet').waitFor();
+    await page.getByText('The register is empty').waitFor();
     await assertAccessible(page, 'empty');
-    await page.getByRole('button', { name: 'New risk' }).click();
+    await page.getByRole('button', { name: 'New risk' }).last().click();
     await page.getByRole('dialog', { name: 'New risk' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'Import a file' }).click();

@@ -4,6 +4,7 @@ import { post } from '../api';
 import type { AssetBrief, Risk } from '../api.gen';
 import { changed, learn } from '../data';
 import { t } from '../i18n';
+import { pressShortcut } from '../keys';
 import { go } from '../router';
 import { toast } from '../toast';
 import { Dialog } from './dialog';
@@ -29,6 +30,11 @@ function LiveScore({ values }: { values: Values }) {
                 : <p class="hint">{t('new.score')}</p>}
         </div>
     );
+}
+
+/** The dialog itself is the frame's, which also opens it by its key. */
+export function NewRiskButton() {
+    return <button type="button" class="primary" onClick={() => pressShortcut('new')}>{t('key.new')}</button>;
 }
 
 export function NewRisk({ onClose }: { onClose: () => void }) {

@@ -14,13 +14,6 @@ export const dashboard = {
     'figures.overdue': ['Overdue mitigations', 'Mesures en retard'],
     'figures.overdue.hint': ['due before today, not done', 'échues avant aujourd’hui, non terminées'],
     'figures.severity': ['Open risks by level', 'Risques ouverts par niveau'],
-    'dashboard.empty': ['The register is empty', 'Le registre est vide'],
-    'dashboard.empty.write': [
-        'Begin with a risk of your own (key N), or import what you already have: this register’s JSON, or CISA’s catalogue of exploited vulnerabilities.',
-        'Commencez par un risque à vous (touche N), ou importez ce que vous avez déjà : le JSON d’un registre, ou le catalogue CISA des vulnérabilités exploitées.',
-    ],
-    'dashboard.empty.read': ['As soon as someone adds risks, their figures are here.', 'Dès que quelqu’un ajoutera des risques, leurs chiffres seront ici.'],
-    'dashboard.import': ['Import …', 'Importer …'],
     'matrix.title': ['Risk matrix', 'Matrice des risques'],
     'matrix.impact': ['Impact', 'Impact'],
     'matrix.probability': ['Probability', 'Probabilité'],

@@ -53,7 +53,7 @@ function ChooseFile({ job }: { job: Job }) {
     const { source } = job;
     return (
         <div class={`drop${isOver ? ' over' : ''}${source ? ' small' : ''}`}>
-            <p key={source ? 'file' : 'none'}>{source ? t('import.file', { name: source.name, size: bytes(source.bytes.byteLength) }) : t('import.drop')}</p>
+            <p key={source ? 'file' : 'none'}>{source ? `${source.name}, ${bytes(source.bytes.byteLength)}` : t('import.drop')}</p>
             <input
                 ref={input} type="file" accept={ACCEPT} hidden aria-label={t('import.choose')}
                 onChange={(event) => {

@@ -1,7 +1,9 @@
 /** The register: all risks, searched, filtered, sorted, page by page; many of them changed at once. */
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { RiskPage } from '../api.gen';
+import { NewRiskButton } from '../components/new-risk';
 import { BulkBar } from '../components/register-bulk';
+import { EmptyRegister } from '../components/register-empty';
 import { Filters } from '../components/register-filters';
 import { Pager } from '../components/pager';
 import { Search } from '../components/register-search';
@@ -11,7 +13,6 @@ import { exportOf, isEverything, keepLimit, LIMITS, listOf, orders, placeOf, vie
 import { Empty, Failed, Loading, PageHead } from '../components/show';
 import { useGet, type Got } from '../data';
 import { t } from '../i18n';
-import { pressShortcut } from '../keys';
 import { go, type Place } from '../router';
 import { mayWrite, useUser } from '../session';
 
@@ -30,22 +31,8 @@ function ReadAhead({ path }: { path: string }) {
 }
 
 function Nothing({ view, onClear }: { view: View; onClear: () => void }) {
-    const user = useUser();
-    if (!isEverything(view)) {
-        return <Empty title={t('register.nothing')}><button type="button" onClick={onClear}>{t('register.nothing.clear')}</button></Empty>;
-    }
-    return (
-        <Empty title={t('register.empty')}>
-            {mayWrite(user)
-                ? (
-                    <div class="tools">
-                        <button type="button" class="primary" onClick={() => pressShortcut('new')}>{t('key.new')}</button>
-                        <a class="button" href="/risks/import">{t('register.import')}</a>
-                    </div>
-                )
-                : t('register.empty.viewer')}
-        </Empty>
-    );
+    return isEverything(view) ? <EmptyRegister />
+        : <Empty title={t('register.nothing')}><button type="button" onClick={onClear}>{t('register.nothing.clear')}</button></Empty>;
 }
 
 function Foot({ data, view, onView }: { data: RiskPage; view: View; onView: (view: View) => void }) {
@@ -109,7 +96,7 @@ export function RegisterPage({ place }: { place: Place }) {
         <>
             <PageHead title={t('page.register')}>
                 <a class="button" href={exportOf(view)} download>{t(isEverything(view) ? 'register.export' : 'register.export.view')}</a>
-                {writes && <a class="button" href="/risks/import">{t('page.import')}</a>}
+                {writes && <><a class="button" href="/risks/import">{t('page.import')}</a><NewRiskButton /></>}
             </PageHead>
             <div class="find-bar">
                 <Search words={view.q} onWords={(q) => q !== view.q && show({ ...view, q, page: 1 }, true)} focus={focus} />
