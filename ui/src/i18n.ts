@@ -45,6 +45,11 @@ export function say(group: string, word: string): string {
     return name in spoken.get().texts ? t(name as Text) : word;
 }
 
+/** Texts for comparing: without case and accents. */
+export function folded(text: string): string {
+    return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+}
+
 /** A title that people gave, within a text. */
 export function quoted(text: string): string {
     return t('quoted', { text });

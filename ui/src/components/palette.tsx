@@ -5,7 +5,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { AssetPage, RiskPage } from '../api.gen';
 import { useGet } from '../data';
-import { t, type Text } from '../i18n';
+import { folded, t, type Text } from '../i18n';
 import { useShortcut } from '../keys';
 import { go, withQuery } from '../router';
 import { mayWrite, signOut, useUser } from '../session';
@@ -27,11 +27,6 @@ interface Found {
     level?: string;
     score?: number;
     run: () => void;
-}
-
-/** Texts for comparing: without case and accents. */
-function folded(text: string): string {
-    return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 }
 
 function useCommands(onNew: () => void, onHelp: () => void): Command[] {

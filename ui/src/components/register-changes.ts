@@ -1,6 +1,6 @@
 /**
- * Changes of many risks, all or nothing, and their undoing. Each risk is changed only if it still is as it was seen,
- * and an undo takes back only what it undoes: whatever somebody else has written meanwhile stays.
+ * Changes of many risks, all or nothing, and their undoing, which is a change as well. Each risk is changed only if it
+ * still is as it was seen; so an undo takes back only what it undoes, and whatever somebody else has written stays.
  */
 import { ApiError, get, post } from '../api';
 import type { BulkResult, Risk } from '../api.gen';
@@ -17,94 +17,58 @@ export interface Edit {
     set: Members;
 }
 
-interface Change {
-    id: string;
-    version: number;
-    set: Members;
-}
-
 const NAMED = 5;
 
 /** Which of the risks sent the server speaks of: "changes[3]". */
-function refused(error: ApiError, risks: readonly Risk[]): Risk[] {
-    return error.fields.flatMap(({ field }) => {
-        const risk = risks[Number(/\[(\d+)\]/.exec(field)?.[1] ?? -1)];
-        return risk ? [risk] : [];
-    });
+function refused(error: unknown, risks: readonly Risk[]): Risk[] {
+    return error instanceof ApiError && (error.status === 412 || error.status === 404)
+        ? error.fields.flatMap(({ field }) => risks[Number(/\[(\d+)\]/.exec(field)?.[1] ?? -1)] ?? []) : [];
 }
 
-function named(risks: readonly Risk[]): string {
-    return risks.slice(0, NAMED).map(refOf).join(', ') + (risks.length > NAMED ? ', …' : '');
+/** Null if it was refused, which is told. Those that were changed or deleted meanwhile are then seen as they are now. */
+async function write(body: unknown, risks: readonly Risk[], selection: Selection): Promise<BulkResult | null> {
+    try {
+        return await post<BulkResult>('/risks/bulk', body);
+    } catch (error) {
+        const some = refused(error, risks);
+        if (some.length === 0) {
+            toastError(error);
+        } else {
+            const refs = some.slice(0, NAMED).map(refOf).join(', ') + (some.length > NAMED ? ', …' : '');
+            toast(t('bulk.meanwhile', { refs }), { kind: 'error' });
+            const now = await Promise.all(some.map(({ id }) => get<Risk>(`/risks/${id}`).catch(() => null)));
+            selection.update(new Map(some.map(({ id }, i) => [id, now[i] ?? null])));
+        }
+        return null;
+    } finally {
+        changed();
+    }
 }
 
-/** Some were changed or deleted meanwhile: see how they are now. */
-async function lookAgain(risks: readonly Risk[], selection: Selection): Promise<void> {
-    const now = await Promise.all(risks.map((risk) => get<Risk>(`/risks/${risk.id}`).catch(() => null)));
-    selection.update(new Map(risks.map((risk, i) => [risk.id, now[i] ?? null])));
-    changed();
-}
-
-async function tell(error: unknown, risks: readonly Risk[], selection: Selection): Promise<void> {
-    const some = error instanceof ApiError && (error.status === 412 || error.status === 404) ? refused(error, risks) : [];
-    if (some.length === 0) {
-        toastError(error);
+export async function edit(edits: readonly Edit[], selection: Selection, isUndo = false): Promise<void> {
+    const changes = edits.map(({ risk: { id, version }, set }) => ({ id, version, set }));
+    const result = await write({ changes }, edits.map(({ risk }) => risk), selection);
+    if (!result) {
         return;
     }
-    toast(t('bulk.meanwhile', { refs: named(some) }), { kind: 'error' });
-    await lookAgain(some, selection);
-}
-
-async function undo(path: string, body: unknown): Promise<void> {
-    try {
-        await post<BulkResult>(path, body);
+    const versions = new Map(result.items.map(({ id, version }) => [id, version]));
+    const back = edits.filter(({ risk }) => versions.has(risk.id)).map(({ risk, set }): Edit => ({
+        risk: { ...risk, ...set, version: versions.get(risk.id)! },
+        set: Object.fromEntries(Object.keys(set).map((name) => [name, risk[name as keyof Members]])),
+    }));
+    selection.update(new Map(back.map(({ risk }) => [risk.id, risk])));
+    if (isUndo) {
         toast(t('bulk.undone'));
-    } catch (error) {
-        if (error instanceof ApiError && error.status === 412) {
-            toast(t('bulk.undo.meanwhile'), { kind: 'error' });
-        } else {
-            toastError(error);
-        }
-    }
-    changed();
-}
-
-function valuesBefore({ risk, set }: Edit): Members {
-    return Object.fromEntries(Object.keys(set).map((name) => [name, risk[name as keyof Members]]));
-}
-
-/** True if they were written. */
-export async function edit(edits: readonly Edit[], selection: Selection): Promise<boolean> {
-    const risks = edits.map(({ risk }) => risk);
-    try {
-        const changes = edits.map(({ risk, set }): Change => ({ id: risk.id, version: risk.version, set }));
-        const { items } = await post<BulkResult>('/risks/bulk', { changes });
-        const versions = new Map(items.map(({ id, version }) => [id, version]));
-        const written = edits.filter(({ risk }) => versions.has(risk.id));
-        const back = written.map((one): Change => ({ id: one.risk.id, version: versions.get(one.risk.id)!, set: valuesBefore(one) }));
-        selection.update(new Map(written.map(({ risk, set }) => [risk.id, { ...risk, ...set, version: versions.get(risk.id)! }])));
-        changed();
-        toast(t('bulk.edited', { count: items.length }), items.length === 0 ? {} : {
-            action: { label: t('undo'), run: () => void undo('/risks/bulk', { changes: back }) },
-        });
-        return true;
-    } catch (error) {
-        await tell(error, risks, selection);
-        return false;
+    } else {
+        toast(t('bulk.edited', { count: back.length }), { action: back.length > 0 ? { label: t('undo'), run: () => void edit(back, selection, true) } : undefined });
     }
 }
 
-export async function remove(risks: readonly Risk[], selection: Selection): Promise<boolean> {
+export async function remove(risks: readonly Risk[], selection: Selection): Promise<void> {
     const ids = risks.map(({ id }) => id);
-    try {
-        await post<BulkResult>('/risks/bulk', { ids, delete: true });
+    if (await write({ ids, delete: true }, risks, selection)) {
         selection.update(new Map(ids.map((id) => [id, null])));
-        changed();
-        toast(t('bulk.deleted', { count: ids.length }), {
-            action: { label: t('undo'), run: () => void undo('/risks/bulk', { ids, restore: true }) },
-        });
-        return true;
-    } catch (error) {
-        await tell(error, risks, selection);
-        return false;
+        const restore = async () => await write({ ids, restore: true }, risks, selection) && toast(t('bulk.undone'));
+        toast(t('bulk.deleted', { count: ids.length }), { action: { label: t('undo'), run: () => void restore() } });
     }
 }

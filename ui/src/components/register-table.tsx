@@ -1,7 +1,7 @@
 /** The rows of the register. On narrow screens the columns that do not fit go, and stand in short below the title. */
 import { useRef } from 'preact/hooks';
 import type { Risk } from '../api.gen';
-import { say, t, type Text } from '../i18n';
+import { say, t } from '../i18n';
 import { useShortcut } from '../keys';
 import type { Selection } from './register-selection';
 import { orders, type View } from './register-view';
@@ -10,10 +10,10 @@ import { Ago, Due, Level, refOf, Status } from './show';
 type Sort = (by: string) => void;
 
 /** By the name of their order. `room`: how much the list needs to show it; the CSS hides it when there is less. */
-const COLUMNS: { name: string; room?: 'some' | 'much' | 'all'; number?: boolean }[] = [
+const COLUMNS: { name: string; head?: string; room?: 'some' | 'much' | 'all'; number?: boolean }[] = [
     { name: 'ref', room: 'some' },
     { name: 'title' },
-    { name: 'score' },
+    { name: 'score', head: 'level' },
     { name: 'impact', room: 'much', number: true },
     { name: 'probability', room: 'much', number: true },
     { name: 'status', room: 'some' },
@@ -33,7 +33,7 @@ function Head({ column, view, onSort }: { column: (typeof COLUMNS)[number]; view
     return (
         <th scope="col" class={classOf(column)} aria-sort={isBy ? (isUp ? 'ascending' : 'descending') : undefined}>
             <button type="button" class="link" onClick={() => onSort(column.name)}>
-                {t(`register.by.${column.name}` as Text)}<span class="arrow" aria-hidden="true">{isBy ? (isUp ? '▲' : '▼') : ''}</span>
+                {say('member', column.head ?? column.name)}<span class="arrow" aria-hidden="true">{isBy ? (isUp ? '▲' : '▼') : ''}</span>
             </button>
         </th>
     );
@@ -123,7 +123,7 @@ export function OrderChoice({ view, onSort }: { view: View; onSort: (by: string)
     return (
         <div class="order">
             <select aria-label={t('register.order')} value={view.sort} onChange={(event) => onSort(event.currentTarget.value)}>
-                {(names.includes(view.sort) ? names : [...names, view.sort]).map((name) => <option key={name} value={name}>{say('register.by', name)}</option>)}
+                {(names.includes(view.sort) ? names : [...names, view.sort]).map((name) => <option key={name} value={name}>{say('member', name)}</option>)}
             </select>
             <button type="button" class="icon" aria-label={t(view.direction === 'asc' ? 'register.down' : 'register.up')} onClick={() => onSort(view.sort)}>
                 {view.direction === 'asc' ? '▲' : '▼'}

@@ -4,14 +4,14 @@
  */
 import { limits } from '../api.gen';
 import { withQuery } from '../router';
-import type { Member } from './values';
 
-/** How a filter's value is chosen and shown. */
-export type Filter = { name: string } & (
-    | { kind: 'choice'; group: string; options: readonly string[] }
-    | { kind: 'value'; member: Member }
-    | { kind: 'asset' | 'score' | 'day' }
-);
+/** How a filter's value is chosen and shown: from few that are known (`options`, texts of `group`), or from those in use. */
+export interface Filter {
+    name: string;
+    kind: 'choice' | 'value' | 'asset' | 'score' | 'day';
+    group?: string;
+    options?: readonly string[];
+}
 
 const SCALE = ['5', '4', '3', '2', '1'];
 
@@ -19,18 +19,18 @@ const SCALE = ['5', '4', '3', '2', '1'];
 export const filters: readonly Filter[] = [
     { name: 'status', kind: 'choice', group: 'status', options: limits.RiskChange.status.enum },
     { name: 'level', kind: 'choice', group: 'level', options: ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'] },
-    { name: 'owner', kind: 'value', member: 'owner' },
-    { name: 'category', kind: 'value', member: 'category' },
-    { name: 'tag', kind: 'value', member: 'tag' },
-    { name: 'framework', kind: 'value', member: 'framework' },
+    { name: 'owner', kind: 'value' },
+    { name: 'category', kind: 'value' },
+    { name: 'tag', kind: 'value' },
+    { name: 'framework', kind: 'value' },
     { name: 'asset_id', kind: 'asset' },
-    { name: 'source', kind: 'value', member: 'source' },
+    { name: 'source', kind: 'value' },
     { name: 'min_score', kind: 'score' },
     { name: 'max_score', kind: 'score' },
     { name: 'impact', kind: 'choice', group: 'scale', options: SCALE },
     { name: 'probability', kind: 'choice', group: 'scale', options: SCALE },
     { name: 'review_before', kind: 'day' },
-    { name: 'open', kind: 'choice', group: 'filter.open', options: ['true', 'false'] },
+    { name: 'open', kind: 'choice', group: 'open', options: ['true', 'false'] },
 ];
 
 export type Direction = 'asc' | 'desc';
