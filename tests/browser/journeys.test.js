@@ -43,8 +43,8 @@ test('a newcomer: from the first start to a mitigation', async (t) => {
 
     await page.getByRole('link', { name: 'Show them in the register' }).click();
     await page.getByRole('button', { name: 'Add filter' }).click();
-    await page.getByRole('option', { name: 'Level' }).click();
-    await page.getByRole('option', { name: 'Critical' }).click();
+    await page.getByRole('listbox').getByRole('option', { name: 'Level' }).click();
+    await page.getByRole('listbox').getByRole('option', { name: 'Critical' }).click();
     await page.waitForURL(/level=CRITICAL/);
     await page.getByText('of 1,404').first().waitFor();
     const row = page.locator('main [data-row]').first();

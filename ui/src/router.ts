@@ -78,14 +78,14 @@ function isOurs(link: HTMLAnchorElement, event: MouseEvent): boolean {
         && !link.pathname.startsWith('/api/') && !(link.hash && link.pathname === location.pathname && link.search === location.search);
 }
 
-/** Once, at the start. */
+/** Once, at the start. A link with data-stay leads to another view of the same, and does not scroll. */
 export function startRouter(): void {
     history.scrollRestoration = 'manual';
     document.addEventListener('click', (event) => {
         const link = (event.target as Element).closest?.('a[href]') as HTMLAnchorElement | null;
         if (link && isOurs(link, event)) {
             event.preventDefault();
-            go(link.pathname + link.search);
+            go(link.pathname + link.search, { stay: 'stay' in link.dataset });
         }
     });
     addEventListener('popstate', (event: PopStateEvent) => {

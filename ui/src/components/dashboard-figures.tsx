@@ -18,21 +18,16 @@ function Figure({ name, value, href, onOpen, children }: {
             {href
                 ? <a href={href} onClick={(event) => { if (onOpen) { event.preventDefault(); onOpen(); } }}>{label}</a>
                 : <span>{label}</span>}
-            <b>{value === undefined ? '…' : number(value)}{name === 'score' && value !== undefined && <span>{t('figures.score.of')}</span>}</b>
+            <b>{value === undefined ? '…' : number(value)}{name === 'score' && <span> / 100</span>}</b>
             <small>{children ?? t(`figures.${name}.hint` as Text)}</small>
         </li>
     );
 }
 
-/** The mean score is what the global one is made from, and has a level. */
-function MeanLevel({ score }: { score: number | undefined }) {
-    return <span class="mean" title={t('figures.score.why')}>{t('figures.score.mean')}{score !== undefined && <> <Level level={levelOf((100 - score) / 4)} /></>}</span>;
-}
-
 function Severity({ counts }: { counts: LevelCounts | undefined }) {
     return (
         <div class="severity" role="group" aria-label={t('figures.severity')}>
-            <p class="caption">{t('figures.severity')}</p>
+            <p class="hint">{t('figures.severity')}</p>
             <div class="shares" aria-hidden="true">
                 {counts && LEVELS.filter((level) => counts[level] > 0).map((level) => (
                     <span key={level} class={`share ${level.toLowerCase()}`} style={{ flexGrow: counts[level] }} />
@@ -60,7 +55,8 @@ export function Figures({ stats }: { stats: Got<Stats> }) {
             <ul class="cards">
                 <Figure name="total" value={data?.total_risks} href="/risks" />
                 <Figure name="score" value={data?.global_risk_score}>
-                    <MeanLevel score={data?.global_risk_score} />
+                    {/* The mean score is what the global one is made from, and has a level. */}
+                    <span title={t('figures.score.why')}>{t('figures.score.mean')} {data && <Level level={levelOf((100 - data.global_risk_score) / 4)} />}</span>
                 </Figure>
                 <Figure name="high" value={data?.high_risks} href={openRisks({ min_score: 15 })} />
                 <Figure name="mitigated" value={data?.mitigated_risks} href="/risks?status=MITIGATED" />

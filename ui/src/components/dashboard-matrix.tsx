@@ -59,16 +59,16 @@ export function Matrix() {
                 <table ref={table} aria-labelledby="matrix" aria-describedby="matrix-hint" aria-busy={!got.data} data-arrows onKeyDown={move}>
                     <thead>
                         <tr>
-                            <th><span>{t('matrix.down')}</span> <span>{t('matrix.right')}</span></th>
+                            <th><span>{t('member.impact')} ↓</span> <span>{t('member.probability')} →</span></th>
                             {PROBABILITIES.map((probability) => (
-                                <th key={probability} scope="col"><span class="unseen">{t('matrix.probability')} </span><b>{probability}</b> {say('scale', String(probability))}</th>
+                                <th key={probability} scope="col"><span class="unseen">{t('member.probability')} </span><b>{probability}</b> {say('scale', String(probability))}</th>
                             ))}
                         </tr>
                     </thead>
                     <tbody>
                         {IMPACTS.map((impact) => (
                             <tr key={impact}>
-                                <th scope="row"><span class="unseen">{t('matrix.impact')} </span><b>{impact}</b> {say('scale', String(impact))}</th>
+                                <th scope="row"><span class="unseen">{t('member.impact')} </span><b>{impact}</b> {say('scale', String(impact))}</th>
                                 {PROBABILITIES.map((probability) => {
                                     const at = { impact, probability };
                                     return <Cell key={probability} at={at} count={countOf(at)} isStop={stop.impact === impact && stop.probability === probability} onFocus={() => setStop(at)} />;

@@ -35,7 +35,7 @@ function ReadOut({ of }: { of: TrendDay }) {
     return (
         <p class="read-out" aria-live="polite" aria-atomic="true">
             <b>{day(of.date)}</b>
-            <span>{t('trend.score')} <b>{number(of.score)}</b></span>
+            <span>{t('member.score')} <b>{number(of.score)}</b></span>
             {COUNTS.map(([level, name]) => <Level key={level} level={level} score={of[name]} />)}
         </p>
     );
@@ -90,7 +90,7 @@ function Chart({ days, onFailure }: { days: TrendDay[]; onFailure: () => void })
                 data-arrows onKeyDown={press} onFocus={(event) => event.currentTarget.matches(':focus-visible') && choose(at)} onBlur={() => { setDate(null); point(-1); }}
             >
                 <div class="plots" aria-hidden="true">
-                    <p class="caption">{t('trend.score')}</p>
+                    <p class="caption">{t('member.score')}</p>
                     <p class="caption">{t('trend.levels')}</p>
                     <div class="canvases" ref={box} />
                 </div>
@@ -107,9 +107,9 @@ function Table({ days }: { days: TrendDay[] }) {
                 <thead>
                     <tr>
                         <th scope="col">{t('trend.day')}</th>
-                        <th scope="col" class="number">{t('trend.score')}</th>
+                        <th scope="col" class="number">{t('member.score')}</th>
                         {COUNTS.map(([level]) => <th key={level} scope="col" class="number">{say('level', level)}</th>)}
-                        <th scope="col" class="number">{t('trend.total')}</th>
+                        <th scope="col" class="number">{t('all')}</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -143,22 +143,13 @@ export function Trend({ query }: { query: URLSearchParams }) {
     const isTable = query.get('trend') === 'table';
     const got = useGet<Days>(`/stats/trends?days=${days}`, { every: EVERY_MS, keep: true });
     const to = (values: { days: number; table: boolean }) => withQuery('/', { days: values.days === USUAL ? null : values.days, trend: values.table ? 'table' : null });
-    const turn = (event: MouseEvent, address: string) => {
-        if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
-            event.preventDefault();
-            go(address, { stay: true });
-        }
-    };
     return (
         <section class="panel trend" aria-labelledby="trend">
             <header>
                 <h2 id="trend">{t('trend.title')}</h2>
                 <div class="switches">
                     <nav aria-label={t('trend.range')} class="segments">
-                        {RANGES.map((range) => {
-                            const address = to({ days: range, table: isTable });
-                            return <a key={range} href={address} aria-current={range === days ? 'true' : undefined} onClick={(event) => turn(event, address)}>{t('trend.days', { count: range })}</a>;
-                        })}
+                        {RANGES.map((range) => <a key={range} href={to({ days: range, table: isTable })} data-stay aria-current={range === days ? 'true' : undefined}>{t('mitigation.days', { count: range })}</a>)}
                     </nav>
                     <button type="button" aria-pressed={isTable} onClick={() => go(to({ days, table: !isTable }), { stay: true })}>{t('trend.table')}</button>
                 </div>

@@ -33,7 +33,7 @@ function Head({ column, view, onSort }: { column: (typeof COLUMNS)[number]; view
     return (
         <th scope="col" class={classOf(column)} aria-sort={isBy ? (isUp ? 'ascending' : 'descending') : undefined}>
             <button type="button" class="link" onClick={() => onSort(column.name)}>
-                {say('member', column.head ?? column.name)}<span class="arrow" aria-hidden="true">{isBy ? (isUp ? '▲' : '▼') : ''}</span>
+                {say('member', column.head ?? column.name)}<span class="sort-mark" aria-hidden="true">{isBy ? (isUp ? '▲' : '▼') : ''}</span>
             </button>
         </th>
     );
@@ -52,8 +52,8 @@ function Cells({ risk }: { risk: Risk }) {
             <td class="number room-much">{risk.impact}</td>
             <td class="number room-much">{risk.probability}</td>
             <td class="room-some"><Status status={risk.status} /></td>
-            <td class="room-some">{risk.owner ?? nothing}</td>
-            <td class="room-all">{risk.category ?? nothing}</td>
+            <td class="room-some" title={risk.owner ?? undefined}>{risk.owner ?? nothing}</td>
+            <td class="room-all" title={risk.category ?? undefined}>{risk.category ?? nothing}</td>
             <td class="room-some"><Due date={risk.review_date} done={risk.status === 'CLOSED'} /></td>
             <td class="room-all"><Ago at={risk.updated_at} /></td>
         </>
