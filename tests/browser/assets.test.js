@@ -35,11 +35,11 @@ test('assets', async (t) => {
         await page.getByText('There are no assets yet').waitFor();
         await page.getByRole('button', { name: 'New asset' }).click();
         const dialog = page.getByRole('dialog', { name: 'New asset' });
-        const save = dialog.getByRole('button', { name: 'Save' });
-        assert.ok(await save.isDisabled());
+        const add = dialog.getByRole('button', { name: 'Add' });
+        assert.ok(await add.isDisabled());
         await dialog.getByLabel('Name').fill('x'.repeat(301));
         await dialog.getByText('At most 300 characters').waitFor();
-        assert.ok(await save.isDisabled());
+        assert.ok(await add.isDisabled());
         await dialog.getByLabel('Name').fill('<img src=x onerror=alert(1)>');
         await dialog.getByLabel('Type').fill('service');
         await dialog.getByLabel('Criticality').selectOption('HIGH');
@@ -68,7 +68,7 @@ test('assets', async (t) => {
         await assertNames(page, ['Payroll']);
         assert.strictEqual(await page.getByLabel('Search by name').inputValue(), 'pa');
         await page.getByLabel('Search by name').fill('zzz');
-        await page.getByText('No asset is like this').waitFor();
+        await page.getByText('Nothing is like this').waitFor();
         await page.getByRole('link', { name: 'Clear the filters' }).click();
         await assertNames(page, ['Archive', 'Payroll', 'Portal']);
         assert.strictEqual(await page.getByLabel('Search by name').inputValue(), '');
@@ -107,7 +107,7 @@ test('assets', async (t) => {
         await dialog.getByLabel('Criticality').selectOption('HIGH');
         await dialog.getByText('1 risk will be scored anew').waitFor();
         await dialog.getByRole('button', { name: 'Save' }).click();
-        await page.getByText('Saved; 1 risk was scored anew').waitFor();
+        await page.getByText('Saved', { exact: true }).waitFor();
         await page.getByRole('row', { name: /Risk 1 of Payroll High 15/ }).waitFor();
     });
 
@@ -168,7 +168,7 @@ test('assets', async (t) => {
         await assertNames(page, ['Archive', 'Portal']);
         page.expects(404);
         await page.goto(`${site.url}/assets/${payroll.id}`);
-        await page.getByRole('link', { name: 'All assets' }).click();
+        await page.locator('main').getByRole('link', { name: 'Assets' }).click();
         await assertNames(page, ['Archive', 'Portal']);
     });
 

@@ -39,9 +39,9 @@ test('operations', async (t) => {
 
     await t.test('routes are sorted by how busy or how slow they are, as the address says', async () => {
         const page = await site.visit('admin', '/operations');
-        await page.getByRole('heading', { name: 'Busiest routes' }).waitFor();
+        await page.getByRole('button', { name: 'Busiest', pressed: true }).waitFor();
         await page.getByRole('button', { name: 'Slowest' }).click();
-        await page.getByRole('heading', { name: 'Slowest routes' }).waitFor();
+        await page.getByRole('button', { name: 'Slowest', pressed: true }).waitFor();
         await page.getByRole('link', { name: '5 min', exact: true }).click();
         await page.waitForURL('**/operations?minutes=5&sort=slow');
         await page.getByRole('row', { name: /POST \/auth\/login/ }).first().waitFor();

@@ -22,8 +22,8 @@ test('the profile', async (t) => {
         await client.expect(200, 'PATCH', '/users/me', { full_name: 'From elsewhere' });
         await page.getByLabel('Name').fill('Vera');
         await page.getByRole('button', { name: 'Save' }).click();
-        await page.getByText('the name is now “From elsewhere”').waitFor();
-        await page.getByRole('button', { name: 'Save' }).click();
+        await page.getByRole('row', { name: 'Name From elsewhere Vera' }).waitFor();
+        await page.getByRole('button', { name: 'Save mine' }).click();
         await page.locator('.who').getByText('Vera', { exact: true }).waitFor();
         assert.strictEqual((await client.get('/users/me')).json.full_name, 'Vera');
         assert.ok(await page.locator('main').getByText(email).isVisible());

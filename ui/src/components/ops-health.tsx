@@ -1,52 +1,55 @@
 /** How the parts are, in words, and what to do about one that is not well. */
-import type { Cache, Health, PoolHealth, RedisHealth } from '../api.gen';
-import { duration, say, t } from '../i18n';
+import type { Cache, Checks, Health, RedisHealth } from '../api.gen';
+import { duration, say, t, type Text } from '../i18n';
 
 type State = 'good' | 'warn' | 'bad' | 'off';
 const MARKS: Record<State, string> = { good: '✓', warn: '!', bad: '✕', off: '–' };
 
-function Part({ name, state, text, advice }: { name: string; state: State; text: string; advice?: string | undefined }) {
+interface Part {
+    name: Text;
+    state: State;
+    text: string;
+    /** What to do, unless all is well. */
+    advice?: Text | false;
+}
+
+function Part({ name, state, text, advice }: Part) {
     return (
         <div class={`health-part ${state}`}>
             <span class="mark-of" aria-hidden="true">{MARKS[state]}</span>
-            <div><strong>{name}</strong> {text}{advice && <p>{advice}</p>}</div>
+            <div><strong>{t(name)}</strong> {text}{advice && <p>{t(advice)}</p>}</div>
         </div>
     );
 }
 
-function poolPart({ verdict, in_use, max_open, waiting }: PoolHealth) {
-    const state: Record<string, State> = { ok: 'good', near_capacity: 'warn', exhausted: 'bad', down: 'bad' };
-    const text = t('ops.pool.text', { used: in_use, max: max_open, waiting });
-    return { state: state[verdict] ?? 'warn', text, advice: verdict === 'ok' ? undefined : say('ops.pool', verdict) };
+function partsOf({ database, pool, redis }: Checks, cache: Cache | undefined): Part[] {
+    const other = redis as RedisHealth | null;
+    const [isUp, isOther] = [database.status === 'UP', other?.status === 'UP'];
+    const isRoomy = pool.verdict === 'ok';
+    return [
+        {
+            name: 'ops.database', state: isUp ? 'good' : 'bad', advice: !isUp && 'ops.database.do',
+            text: isUp ? t('ops.database.up', { time: duration((database.latency_us ?? 0) / 1000) }) : t('ops.database.down'),
+        },
+        {
+            name: 'ops.pool', state: isRoomy ? 'good' : pool.verdict === 'near_capacity' ? 'warn' : 'bad', advice: isUp && !isRoomy && 'ops.pool.do',
+            text: t('ops.pool.text', { used: pool.in_use, max: pool.max_open, waiting: pool.waiting }),
+        },
+        ...(cache ? [{ name: 'ops.cache', state: cache.enabled ? 'good' : 'warn', text: t(cache.enabled ? 'ops.cache.on' : 'ops.cache.off'), advice: !cache.enabled && 'ops.cache.do' } as const] : []),
+        {
+            name: 'ops.redis', state: isOther ? 'good' : other ? 'warn' : 'off', advice: !isOther && other !== null && 'ops.redis.do',
+            text: isOther ? t('ops.redis.up') : other ? t('ops.redis.down', { time: duration(other.for_ms) }) : t('ops.redis.none'),
+        },
+    ];
 }
 
-function redisPart(redis: RedisHealth | null): { state: State; text: string; advice?: string | undefined } {
-    if (redis === null) {
-        return { state: 'off', text: t('ops.redis.none') };
-    }
-    return redis.status === 'UP' ? { state: 'good', text: t('ops.redis.up') }
-        : { state: 'warn', text: t('ops.redis.down', { time: duration(redis.for_ms) }), advice: t('ops.redis.do') };
-}
-
-export function HealthPanel({ health, cache }: { health: Health; cache: Cache | undefined }) {
-    const { database, pool, redis } = health.checks;
-    const overall: State = health.status === 'UP' ? 'good' : health.status === 'DOWN' ? 'bad' : 'warn';
+export function HealthPanel({ health: { status, version, checks }, cache }: { health: Health; cache: Cache | undefined }) {
     return (
         <section class="panel health">
-            <header><h2>{t('ops.health')}</h2><span class="quiet">OpenRisk {health.version}</span></header>
+            <header><h2>{t('ops.health')}</h2><span class="quiet">OpenRisk {version}</span></header>
             {/* Heard when it changes; the parts, whose figures change all the time, are not. */}
-            <div role="status"><Part name={t('ops.all')} state={overall} text={say('ops.all', health.status)} /></div>
-            <ul>
-                <li>
-                    <Part
-                        name={t('ops.database')} {...(database.status === 'UP' ? { state: 'good', text: t('ops.database.up', { time: duration((database.latency_us ?? 0) / 1000) }) }
-                            : { state: 'bad', text: t('ops.database.down'), advice: t('ops.database.do') })}
-                    />
-                </li>
-                <li><Part name={t('ops.pool')} {...poolPart(pool)} /></li>
-                {cache && <li><Part name={t('ops.cache')} {...(cache.enabled ? { state: 'good', text: t('ops.cache.on') } : { state: 'warn', text: t('ops.cache.off'), advice: t('ops.cache.do') })} /></li>}
-                <li><Part name={t('ops.redis')} {...redisPart(redis as RedisHealth | null)} /></li>
-            </ul>
+            <div role="status"><Part name="ops.all" state={status === 'UP' ? 'good' : status === 'DOWN' ? 'bad' : 'warn'} text={say('ops.all', status)} /></div>
+            <ul>{partsOf(checks, cache).map((part) => <li key={part.name}><Part {...part} /></li>)}</ul>
         </section>
     );
 }

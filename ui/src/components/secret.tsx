@@ -15,12 +15,13 @@ async function copy(input: HTMLInputElement): Promise<boolean> {
     }
 }
 
-export function Secret({ title, label, warning, value, onClose }: { title: string; label: string; warning: string; value: string; onClose: () => void }) {
+/** `label`: what it is; `of`: whose, or for what. */
+export function Secret({ label, of, value, onClose }: { label: string; of: string; value: string; onClose: () => void }) {
     const input = useRef<HTMLInputElement>(null);
     const [isCopied, setCopied] = useState<boolean | null>(null);
     return (
-        <Dialog title={title}>
-            <p class="warning">{warning}</p>
+        <Dialog title={`${label} · ${of}`}>
+            <p class="warning">{t('secret.once')}</p>
             <Field label={label}>
                 {(described) => (
                     <div class="secret">

@@ -2,28 +2,18 @@
 import { useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { changePassword, leave, signIn, signOut } from '../session';
-import { errorText, toast, toastError } from '../toast';
+import { toast, toastError } from '../toast';
 import { Actions, Dialog } from './dialog';
-import { Input, serverSays } from './field';
+import { Input } from './field';
+import { FormError, FormHere, useBusy, useForm, type Field } from './record-form';
 
 export const PASSWORD_MIN = 12;
 
 function useSignIn() {
     const [email, setEmail] = useState('');
     const [password, setPassword] = useState('');
-    const [error, setError] = useState<unknown>(null);
-    const [busy, setBusy] = useState(false);
-    const submit = async () => {
-        setBusy(true);
-        setError(null);
-        try {
-            await signIn(email.trim(), password);
-        } catch (reason) {
-            setError(reason);
-            setBusy(false);
-        }
-    };
-    return { email, setEmail, password, setPassword, error, busy, submit };
+    const { busy, error, run } = useBusy();
+    return { email, setEmail, password, setPassword, error, busy, submit: () => void run(() => signIn(email.trim(), password)) };
 }
 
 function SignInFields({ form, isAgain }: { form: ReturnType<typeof useSignIn>; isAgain?: boolean }) {
@@ -31,7 +21,7 @@ function SignInFields({ form, isAgain }: { form: ReturnType<typeof useSignIn>; i
         <>
             <Input label={t('signin.email')} type="email" value={form.email} onInput={form.setEmail} autocomplete="username" required autofocus />
             <Input label={t('signin.password')} type="password" value={form.password} onInput={form.setPassword} autocomplete="current-password" required />
-            <p class="error" role="alert">{form.error !== null && errorText(form.error)}</p>
+            <FormError error={form.error} />
             {!isAgain && <p class="hint">{t('signin.first')}</p>}
         </>
     );
@@ -55,7 +45,7 @@ export function SignInPage() {
     document.title = `${t('signin.do')} · OpenRisk`;
     return (
         <main class="door" id="main">
-            <form noValidate onSubmit={(event) => { event.preventDefault(); void form.submit(); }}>
+            <form noValidate onSubmit={(event) => { event.preventDefault(); form.submit(); }}>
                 <Brand />
                 <h1>{t('signin.do')}</h1>
                 <SignInFields form={form} />
@@ -69,7 +59,7 @@ export function SignInPage() {
 export function SignInAgain() {
     const form = useSignIn();
     return (
-        <Dialog title={t('signin.again')} onSubmit={() => void form.submit()}>
+        <Dialog title={t('signin.again')} onSubmit={form.submit}>
             <p>{t('signin.again.text')}</p>
             <SignInFields form={form} isAgain />
             <footer class="actions">
@@ -80,39 +70,33 @@ export function SignInAgain() {
     );
 }
 
+const NO_PASSWORD = { version: 0 };
+
+const PASSWORDS: Field[] = [
+    { name: 'current_password', label: 'password.current', type: 'password', autocomplete: 'current-password', required: true },
+    {
+        name: 'new_password', label: 'password.new', type: 'password', autocomplete: 'new-password', required: true,
+        hint: () => t('password.hint', { min: PASSWORD_MIN }),
+    },
+    {
+        name: 'again', label: 'password.repeat', type: 'password', autocomplete: 'new-password', required: true,
+        check: (again, { new_password: next }) => (next!.startsWith(again) ? undefined : t('password.differs')),
+    },
+];
+
 /** Change one's own password; the current one is known if one has just signed in with it. */
-export function PasswordForm({ onDone }: { onDone?: () => void }) {
-    const [values, setValues] = useState({ current: '', next: '', again: '' });
-    const [error, setError] = useState<unknown>(null);
-    const [busy, setBusy] = useState(false);
-    const set = (some: Partial<typeof values>) => setValues({ ...values, ...some });
-    const differs = values.again !== '' && !values.next.startsWith(values.again) ? t('password.differs') : undefined;
-    const isReady = values.current !== '' && [...values.next].length >= PASSWORD_MIN && values.next === values.again;
-    const submit = async () => {
-        if (!isReady) {
-            return;
-        }
-        setBusy(true);
-        setError(null);
-        try {
-            await changePassword(values.current, values.next);
-            setValues({ current: '', next: '', again: '' });
-            toast(t('password.done'));
-            onDone?.();
-        } catch (reason) {
-            setError(reason);
-        }
-        setBusy(false);
-    };
-    return (
-        <form noValidate onSubmit={(event) => { event.preventDefault(); void submit(); }}>
-            <Input label={t('password.current')} type="password" value={values.current} onInput={(current) => set({ current })} autocomplete="current-password" error={serverSays(error, 'current_password')} required />
-            <Input label={t('password.new')} type="password" value={values.next} onInput={(next) => set({ next })} autocomplete="new-password" hint={t('password.hint', { min: PASSWORD_MIN })} error={serverSays(error, 'new_password')} required />
-            <Input label={t('password.repeat')} type="password" value={values.again} onInput={(again) => set({ again })} autocomplete="new-password" error={differs} required />
-            <p class="error" role="alert">{error !== null && !serverSays(error, 'current_password') && !serverSays(error, 'new_password') && errorText(error)}</p>
-            <Actions label={t('password.do')} busy={busy} disabled={!isReady} />
-        </form>
-    );
+export function PasswordForm() {
+    const form = useForm({
+        thing: NO_PASSWORD,
+        fields: PASSWORDS,
+        isReady: ({ new_password: next, again }) => next === again && [...next!].length >= PASSWORD_MIN,
+        send: async (body) => {
+            await changePassword(body['current_password'] as string, body['new_password'] as string);
+            return NO_PASSWORD;
+        },
+        onSaved: () => toast(t('password.done')),
+    });
+    return <FormHere form={form} label="password.do" />;
 }
 
 export function FirstPasswordPage() {

@@ -1,8 +1,8 @@
 /** One asset: what is known of it, and the highest of its risks. */
 import { useState } from 'preact/hooks';
-import type { AssetWithRisks } from '../api.gen';
-import { AssetDelete } from '../components/asset-delete';
-import { AssetForm } from '../components/asset-form';
+import type { AssetWithRisks, RiskBrief } from '../api.gen';
+import { AssetDelete, AssetForm } from '../components/asset-form';
+import { Facts, Table, type Column } from '../components/list';
 import { Ago, Empty, Level, Loaded, PageHead, RiskLink, Status } from '../components/show';
 import { useGet } from '../data';
 import { t } from '../i18n';
@@ -14,43 +14,34 @@ function Members({ asset }: { asset: AssetWithRisks }) {
     return (
         <section class="panel">
             <h2>{t('asset.about')}</h2>
-            <dl class="fact-list">
-                <div><dt>{t('asset.criticality')}</dt><dd><Level level={asset.criticality} group="criticality" /></dd></div>
-                <div><dt>{t('asset.type')}</dt><dd>{asset.type ?? '–'}</dd></div>
-                <div><dt>{t('asset.owner')}</dt><dd>{asset.owner ?? '–'}</dd></div>
-                <div><dt>{t('asset.external_id')}</dt><dd>{asset.external_id ?? '–'}</dd></div>
-                <div><dt>{t('asset.created')}</dt><dd><Ago at={asset.created_at} /></dd></div>
-                <div><dt>{t('asset.updated')}</dt><dd><Ago at={asset.updated_at} /></dd></div>
-            </dl>
+            <Facts
+                of={[
+                    ['asset.criticality', <Level level={asset.criticality} group="criticality" />],
+                    ['asset.type', asset.type],
+                    ['asset.owner', asset.owner],
+                    ['asset.external_id', asset.external_id],
+                    ['asset.created', <Ago at={asset.created_at} />],
+                    ['asset.updated', <Ago at={asset.updated_at} />],
+                ]}
+            />
         </section>
     );
 }
 
-function Risks({ asset }: { asset: AssetWithRisks }) {
-    const { risks, risk_count: count } = asset;
+const COLUMNS: Column<RiskBrief>[] = [
+    { head: 'asset.risk', show: (risk) => <RiskLink risk={risk} /> },
+    { head: 'member.score', show: ({ level, score }) => <Level level={level} score={score} /> },
+    { head: 'member.status', kind: 'minor', show: ({ status }) => <Status status={status} /> },
+];
+
+function Risks({ asset: { id, risks, risk_count: count } }: { asset: AssetWithRisks }) {
     return (
         <section class="panel">
             <header>
                 <h2>{t('asset.risks')}</h2>
-                {count > 0 && <a href={withQuery('/risks', { asset_id: asset.id })}>{t('asset.register', { count })}</a>}
+                {count > 0 && <a href={withQuery('/risks', { asset_id: id })}>{t('asset.register', { count })}</a>}
             </header>
-            {count === 0 ? <Empty title={t('asset.risks.none')}>{t('asset.risks.none.text')}</Empty> : (
-                <div class="scroll">
-                    <table class="list plain">
-                        <thead><tr><th scope="col">{t('asset.risk')}</th><th scope="col">{t('asset.score')}</th><th scope="col" class="minor">{t('asset.status')}</th></tr></thead>
-                        <tbody>
-                            {risks.map((risk) => (
-                                <tr key={risk.id}>
-                                    <th scope="row"><RiskLink risk={risk} /></th>
-                                    <td><Level level={risk.level} score={risk.score} /></td>
-                                    <td class="minor"><Status status={risk.status} /></td>
-                                </tr>
-                            ))}
-                        </tbody>
-                    </table>
-                </div>
-            )}
-            {risks.length < count && <p class="hint">{t('asset.risks.some', { shown: risks.length, count })}</p>}
+            {count === 0 ? <Empty title={t('asset.risks.none')}>{t('asset.risks.none.text')}</Empty> : <Table label={t('asset.risks')} columns={COLUMNS} items={risks} />}
         </section>
     );
 }
@@ -60,15 +51,14 @@ export function AssetPage({ place }: { place: Place }) {
     const [dialog, setDialog] = useState<'edit' | 'delete' | null>(null);
     const got = useGet<AssetWithRisks>(`/assets/${encodeURIComponent(place.id)}`);
     const asset = got.data;
-    const isGone = got.error?.status === 404;
     useShortcut('edit', () => setDialog('edit'), mayWrite(user) && asset !== undefined);
-    if (isGone) {
-        return <><PageHead title={t('asset.gone')} /><Empty title={t('asset.gone.text')}><a href="/assets">{t('asset.gone.link')}</a></Empty></>;
+    if (got.error?.status === 404) {
+        return <><PageHead title={t('gone')} /><Empty title={t('page.none.text')}><a href="/assets">{t('page.assets')}</a></Empty></>;
     }
     const close = () => setDialog(null);
     return (
         <>
-            <PageHead title={asset?.name ?? t('asset.one')}>
+            <PageHead title={asset?.name ?? t('page.assets')}>
                 {asset && mayWrite(user) && <button type="button" onClick={() => setDialog('edit')}>{t('edit')}</button>}
                 {asset && mayDelete(user, asset.created_by) && <button type="button" class="danger" onClick={() => setDialog('delete')}>{t('delete')}</button>}
             </PageHead>

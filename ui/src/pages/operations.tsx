@@ -1,17 +1,14 @@
 /** How the server does: now, and over the last hour. Read again every few seconds while it is in sight. */
 import { useState } from 'preact/hooks';
-import { remove } from '../api';
 import type { Cache, Health, Ops, Pools } from '../api.gen';
-import { Confirm } from '../components/dialog';
+import { Ask } from '../components/ask';
 import { Figures } from '../components/ops-figures';
 import { HealthPanel } from '../components/ops-health';
 import { Routes } from '../components/ops-routes';
-import { useBusy } from '../components/record-form';
 import { Failed, Loaded, PageHead } from '../components/show';
-import { changed, useGet } from '../data';
+import { useGet } from '../data';
 import { t } from '../i18n';
 import { go, withQuery, type Place } from '../router';
-import { toast, toastError } from '../toast';
 
 const EVERY_MS = 3000;
 const MINUTES = [5, 15, 60];
@@ -21,16 +18,6 @@ function useHealth() {
     const got = useGet<Health>('/health', { every: EVERY_MS });
     const said = got.error?.status === 503 ? got.error.body as Partial<Health> | null : null;
     return said?.checks ? { ...got, data: said as Health } : got;
-}
-
-function Forget({ onClose }: { onClose: () => void }) {
-    const { busy, run } = useBusy();
-    const yes = () => run(async () => {
-        await remove('/cache').then(() => toast(t('ops.forgotten')), toastError);
-        changed();
-        onClose();
-    });
-    return <Confirm title={t('ops.forget.title')} text={t('ops.forget.text')} label={t('ops.forget')} busy={busy} onYes={() => void yes()} onNo={onClose} />;
 }
 
 export function OperationsPage({ place: { query } }: { place: Place }) {
@@ -61,7 +48,7 @@ export function OperationsPage({ place: { query } }: { place: Place }) {
                     )}
                 </Loaded>
             </div>
-            {isForgetting && <Forget onClose={() => setForgetting(false)} />}
+            {isForgetting && <Ask title={t('ops.forget')} text={t('ops.forget.text')} label={t('ops.forget')} path="/cache" told={t('ops.forgotten')} onClose={() => setForgetting(false)} />}
         </>
     );
 }
