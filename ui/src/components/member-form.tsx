@@ -5,7 +5,7 @@ import type { Draft } from './drafts';
 import { Editor } from './editors';
 import { serverSays } from './field';
 import { apiName, checkAll, differing, type Member, type Value, type Values } from './members';
-import { FormError } from './record-notice';
+import { FormError } from './record-form';
 
 const WIDE = ['title', 'description', 'assets'];
 

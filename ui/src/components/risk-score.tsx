@@ -27,7 +27,7 @@ export function Score({ values }: { values: Values }) {
             {factor !== null && (
                 <div class="scroll" tabIndex={0} role="region" aria-labelledby="score">
                     <table class="factors">
-                        <thead><tr><th scope="col">{t('asset.one')}</th><th scope="col">{t('asset.criticality')}</th><th scope="col" class="number">{t('risk.factor')}</th></tr></thead>
+                        <thead><tr><th scope="col">{t('member.asset_id')}</th><th scope="col">{t('asset.criticality')}</th><th scope="col" class="number">{t('risk.factor')}</th></tr></thead>
                         <tbody>
                             {assets.map(({ id, name, criticality }) => (
                                 <tr key={id}><th scope="row">{name}</th><td>{say('criticality', criticality)}</td><td class="number">{number((FACTORS[criticality] ?? 100) / 100)}</td></tr>

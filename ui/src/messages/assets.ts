@@ -5,7 +5,6 @@ export const assets = {
     'never': ['Never', 'Jamais'],
     'edit.it': ['Edit {name}', 'Modifier {name}'],
     'delete.it': ['Delete {name}', 'Supprimer {name}'],
-    'deleted': ['{name} is deleted.', '{name} est supprimé.'],
     'gone': ['This is no longer there', 'Ceci n’existe plus'],
     'list.none': ['Nothing is like this', 'Aucun résultat'],
     'list.clear': ['Clear the filters', 'Effacer les filtres'],
