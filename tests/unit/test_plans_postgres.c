@@ -337,7 +337,7 @@ static const char *const *values_of(const struct list_spec *spec, const struct l
         {"risk_list", "min_score", {"2700", "200"}},
         {"risk_list", "max_score", {"101", "2000"}},
         {"risk_list", "review_before", {"2024-06-03", "2027-01-01"}},
-        {"risk_list", "source", {"", "CISA-KEV"}},
+        {"risk_list", "source", {"scanner", "CISA-KEV"}},
         {"risk_list", "impact", {"1", "5"}},
         {"risk_list", "probability", {"1", "5"}},
         {"risk_list", "open", {"false", "true"}},
