@@ -55,7 +55,7 @@ function ChooseFile({ job }: { job: Job }) {
         <div class={`drop${isOver ? ' over' : ''}${source ? ' small' : ''}`}>
             <p key={source ? 'file' : 'none'}>{source ? `${source.name}, ${bytes(source.bytes.byteLength)}` : t('import.drop')}</p>
             <input
-                ref={input} type="file" accept={ACCEPT} hidden aria-label={t('import.choose')}
+                ref={input} type="file" accept={ACCEPT} class="unseen" tabIndex={-1} aria-hidden="true"
                 onChange={(event) => {
                     const file = event.currentTarget.files?.[0];
                     event.currentTarget.value = ''; // the same file again, corrected, is a choice too
