@@ -9,7 +9,7 @@ export const assets = {
     'list.none': ['Nothing is like this', 'Aucun résultat'],
     'list.clear': ['Clear the filters', 'Effacer les filtres'],
     'asset.new': ['New asset', 'Nouvel actif'],
-    'asset.delete.text': ['{count} risk loses it and is scored anew.|{count} risks lose it and are scored anew.', '{count} risque le perd et son score est recalculé.|{count} risques le perdent et leur score est recalculé.'],
+    'asset.delete.text': ['{count} risk loses it and is scored anew.|{count} risks lose it and are scored anew.', '{count} risque le perd ; son score est recalculé.|{count} risques le perdent ; leur score est recalculé.'],
     'asset.search': ['Search by name', 'Rechercher par nom'],
     'asset.type': ['Type', 'Type'],
     'asset.criticality': ['Criticality', 'Criticité'],
