@@ -14,7 +14,7 @@ function Figure({ name, value, href, onOpen, children }: {
 }) {
     const label = t(`figures.${name}`);
     return (
-        <li class={`figure ${name}`}>
+        <li class="panel figure">
             {href
                 ? <a href={href} onClick={(event) => { if (onOpen) { event.preventDefault(); onOpen(); } }}>{label}</a>
                 : <span>{label}</span>}
@@ -26,14 +26,14 @@ function Figure({ name, value, href, onOpen, children }: {
 
 function Severity({ counts }: { counts: LevelCounts | undefined }) {
     return (
-        <div class="severity" role="group" aria-label={t('figures.severity')}>
+        <div class="panel severity" role="group" aria-label={t('figures.severity')}>
             <p class="hint">{t('figures.severity')}</p>
             <div class="shares" aria-hidden="true">
                 {counts && LEVELS.filter((level) => counts[level] > 0).map((level) => (
                     <span key={level} class={`share ${level.toLowerCase()}`} style={{ flexGrow: counts[level] }} />
                 ))}
             </div>
-            <ul>{counts && LEVELS.map((level) => <li key={level}><a href={openRisks({ level })}><Level level={level} score={counts[level]} /></a></li>)}</ul>
+            <ul class="tools">{counts && LEVELS.map((level) => <li key={level}><a href={openRisks({ level })}><Level level={level} score={counts[level]} /></a></li>)}</ul>
         </div>
     );
 }

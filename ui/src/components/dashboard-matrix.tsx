@@ -78,7 +78,7 @@ export function Matrix() {
                     </tbody>
                 </table>
             )}
-            <p class="levels" aria-hidden="true">{['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'].map((level) => <Level key={level} level={level} />)}</p>
+            <p class="tools" aria-hidden="true">{['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'].map((level) => <Level key={level} level={level} />)}</p>
             <p class="hint" id="matrix-hint">{t('matrix.hint')}</p>
         </section>
     );

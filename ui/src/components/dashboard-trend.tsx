@@ -33,7 +33,7 @@ function useColours(): string {
 /** What is told of one day. */
 function ReadOut({ of }: { of: TrendDay }) {
     return (
-        <p class="read-out" aria-live="polite" aria-atomic="true">
+        <p class="tools read-out" aria-live="polite" aria-atomic="true">
             <b>{day(of.date)}</b>
             <span>{t('member.score')} <b>{number(of.score)}</b></span>
             {COUNTS.map(([level, name]) => <Level key={level} level={level} score={of[name]} />)}
@@ -90,8 +90,8 @@ function Chart({ days, onFailure }: { days: TrendDay[]; onFailure: () => void })
                 data-arrows onKeyDown={press} onFocus={(event) => event.currentTarget.matches(':focus-visible') && choose(at)} onBlur={() => { setDate(null); point(-1); }}
             >
                 <div class="plots" aria-hidden="true">
-                    <p class="caption">{t('member.score')}</p>
-                    <p class="caption">{t('trend.levels')}</p>
+                    <p class="hint">{t('member.score')}</p>
+                    <p class="hint">{t('trend.levels')}</p>
                     <div class="canvases" ref={box} />
                 </div>
             </div>
@@ -147,7 +147,7 @@ export function Trend({ query }: { query: URLSearchParams }) {
         <section class="panel trend" aria-labelledby="trend">
             <header>
                 <h2 id="trend">{t('trend.title')}</h2>
-                <div class="switches">
+                <div class="tools">
                     <nav aria-label={t('trend.range')} class="segments">
                         {RANGES.map((range) => <a key={range} href={to({ days: range, table: isTable })} data-stay aria-current={range === days ? 'true' : undefined}>{t('mitigation.days', { count: range })}</a>)}
                     </nav>

@@ -112,7 +112,7 @@ export function BulkBar({ items, selection }: { items: readonly Risk[]; selectio
     }
     const props: TaskProps = { risks, selection, onClose: () => setTask(null) };
     return (
-        <section class="bulk" aria-label={t('bulk.label')}>
+        <section class="panel bulk" aria-label={t('bulk.label')}>
             <p role="status">
                 <strong>{t('bulk.count', { count: risks.length })}</strong>
                 {elsewhere > 0 && <span> {t('bulk.elsewhere', { count: elsewhere })}</span>}

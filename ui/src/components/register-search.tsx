@@ -48,7 +48,7 @@ export function Search({ words, onWords, focus }: { words: string; onWords: (wor
     }, [focus]);
     return (
         <input
-            ref={input} type="search" class="search" value={text} aria-label={t('register.search')} placeholder={t('register.search.hint')} autocomplete="off" spellcheck={false}
+            ref={input} type="search" value={text} aria-label={t('register.search')} placeholder={t('register.search.hint')} autocomplete="off" spellcheck={false}
             onInput={(event) => type(event.currentTarget.value)}
             onKeyDown={(event) => {
                 if (event.key === 'Enter') {

@@ -52,7 +52,7 @@ function ChooseFile({ job }: { job: Job }) {
     const isOver = useDrop((file) => isBusy || job.take(file));
     const { source } = job;
     return (
-        <div class={`drop${isOver ? ' over' : ''}${source ? ' small' : ''}`}>
+        <div class={`drop${isOver ? ' over' : ''}`}>
             <p key={source ? 'file' : 'none'}>{source ? `${source.name}, ${bytes(source.bytes.byteLength)}` : t('import.drop')}</p>
             <input
                 ref={input} type="file" accept={ACCEPT} class="unseen" tabIndex={-1} aria-hidden="true"
@@ -94,8 +94,8 @@ function Choices({ job }: { job: Job }) {
                     {formats.map(({ name }) => <option key={name} value={name}>{say('import.format', name)}</option>)}
                 </select>
             </div>
-            <label class="check"><input type="checkbox" checked={options.skip} disabled={isFixed} onChange={() => set({ skip: !options.skip })} /> {t('import.skip')}</label>
-            <label class="check"><input type="checkbox" checked={options.restore} disabled={isFixed} onChange={() => set({ restore: !options.restore })} /> {t('import.restore')}</label>
+            <label class="tick"><input type="checkbox" checked={options.skip} disabled={isFixed} onChange={() => set({ skip: !options.skip })} /> {t('import.skip')}</label>
+            <label class="tick"><input type="checkbox" checked={options.restore} disabled={isFixed} onChange={() => set({ restore: !options.restore })} /> {t('import.restore')}</label>
             <Act job={job} />
         </div>
     );
@@ -107,7 +107,7 @@ function Working({ job: { phase, progress, source, stop } }: { job: Job }) {
     // Once the server has all of what it is to write, nobody can know whether it still could be stopped.
     const canStop = phase === 'checking' || !progress.isSent;
     return (
-        <div class="upload">
+        <div class="tools upload">
             <p role="status">{text}</p>
             {progress.isSent ? <progress aria-label={text} /> : <progress aria-label={text} value={progress.sent} max={Math.max(size, 1)} />}
             {canStop && <button type="button" onClick={stop}>{t('import.stop')}</button>}
