@@ -91,7 +91,7 @@ async function figureTests(t, site) {
         await drawn(page);
         const { json } = await client.get('/stats');
         const card = regionOf(page, 'Key figures').getByRole('listitem').filter({ hasText: 'Global score' });
-        assert.match(await card.innerText(), new RegExp(`${json.global_risk_score} / 100[^]*On average:[^]*Medium`));
+        assert.match(await card.innerText(), new RegExp(`${json.global_risk_score} / 100[^]*Mean:[^]*Medium`));
     });
 
     await t.test('the overdue ones are listed, with their risks', async () => {

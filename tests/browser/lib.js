@@ -43,6 +43,10 @@ function watchShifts() {
     globalThis.shifts = [];
     const observer = new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
+            // Notices of what others do come by themselves.
+            if (entry.sources.length > 0 && entry.sources.every(({ node }) => node?.closest?.('.notices, .toasts'))) {
+                continue;
+            }
             const what = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80) ?? node?.textContent);
             globalThis.shifts.push({ by: entry.value, what });
         }
