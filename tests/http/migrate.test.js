@@ -16,8 +16,8 @@ test('a register of schema 2 gets the orders of schema 3, and keeps what is in i
     }
     const { json: whole } = await before.expect(200, 'GET', '/risks');
     await server.stop();
-    for (const name of ['ref', 'owner', 'category', 'review_date']) {
-        await server.sql(`DROP INDEX risk_by_${name}`);
+    for (const name of ['by_ref', 'by_owner', 'by_category', 'by_review_date', 'of_source']) {
+        await server.sql(`DROP INDEX risk_${name}`);
     }
     await server.sql("UPDATE meta SET value = '2' WHERE name = 'schema'");
 
