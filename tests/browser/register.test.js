@@ -420,7 +420,7 @@ test('many risks are changed at once', async (t) => {
     await t.test('others’ risks stay when an analyst deletes, and that is said before', async () => {
         const page = await open('analyst', [flood, phishing]);
         await bar(page).getByRole('button', { name: 'Delete' }).click();
-        await page.getByText('1 of others stays; only an administrator deletes it.').waitFor();
+        await page.getByText('1 created by somebody else stays').waitFor();
         await page.getByRole('button', { name: 'Delete 1 risk' }).click();
         await rowsAre(page, [THEFT, FIRE, 'Phishing']);
         await settled(page);

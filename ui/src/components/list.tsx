@@ -48,7 +48,7 @@ function Head<T>({ column: { head, kind, sort }, order }: { column: Column<T>; o
         <th scope="col" class={kind} aria-sort={sort && isBy ? (isUp ? 'ascending' : 'descending') : undefined}>
             {sort && order
                 ? <button type="button" class="link" onClick={() => order.onSort(sort[0], isBy ? (isUp ? 'desc' : 'asc') : sort[1])}>{t(head)}<span class="sort-mark" aria-hidden="true">{isBy && (isUp ? '▲' : '▼')}</span></button>
-                : <span class={kind === 'deeds' ? 'unseen' : undefined}>{t(head)}</span>}
+                : <span class={kind?.includes('deeds') ? 'unseen' : undefined}>{t(head)}</span>}
         </th>
     );
 }

@@ -42,7 +42,7 @@ export const register = {
     'member.tags.add': ['Add tags', 'Ajouter des étiquettes'],
     'bulk.tags.remove': ['Remove tags', 'Retirer des étiquettes'],
     'bulk.delete.text': ['Undo, or an administrator, brings them back.', '« Annuler », ou un administrateur, les rétablit.'],
-    'bulk.delete.others': ['{count} of others stays; only an administrator deletes it.|{count} of others stay; only an administrator deletes them.', '{count} créé par quelqu’un d’autre reste ; seul un administrateur peut le supprimer.|{count} créés par d’autres restent ; seul un administrateur peut les supprimer.'],
+    'bulk.delete.others': ['{count} created by somebody else stays; only an administrator deletes it.|{count} created by others stay; only an administrator deletes them.', '{count} créé par quelqu’un d’autre reste ; seul un administrateur peut le supprimer.|{count} créés par d’autres restent ; seul un administrateur peut les supprimer.'],
     'bulk.delete': ['Delete {count} risk|Delete {count} risks', 'Supprimer {count} risque|Supprimer {count} risques'],
     'bulk.edited': ['{count} risk changed|{count} risks changed', '{count} risque modifié|{count} risques modifiés'],
     'bulk.deleted': ['{count} risk deleted|{count} risks deleted', '{count} risque supprimé|{count} risques supprimés'],
