@@ -256,18 +256,12 @@ void answer_reply(struct http_request *request, struct answer *answer, enum answ
 {
     const struct form *form =
         answer->gzip.bytes && input_accepts_gzip(request) ? &answer->gzip : &answer->identity;
-    const char *known = answer->http_status == 200 ? http_header(request, "If-None-Match") : NULL;
-    int status = known && output_tag_listed(known, form->tag) ? 304 : answer->http_status;
-    const char *id = output_given_request_id(request);
-    if (way == WAY_HIT && form->as_hit && !id && send == http_reply && http_may_share(request)) {
-        http_reply_shared(request, form->as_hit, status);
+    int status = output_status(request, answer->http_status, form->tag);
+    bool is_hit = way == WAY_HIT && send == http_reply;
+    if (output_shared(request, is_hit ? form->as_hit : NULL, status))
         return;
-    }
     struct http_param headers[HEADERS_MAX];
-    size_t count = form_headers(form, way, headers);
-    for (size_t i = 0; i < count; i++)
-        http_add_header(request, headers[i].name, headers[i].value);
-    output_request_id(request, id);
+    output_headers(request, headers, form_headers(form, way, headers));
     struct http_reply reply = reply_with(status, content_type_of(answer), form->bytes);
     send(request, &reply);
 }

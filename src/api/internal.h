@@ -130,8 +130,12 @@ extern const size_t output_fixed_header_count;
 void output_request_id(struct http_request *request, const char *given);
 const char *output_given_request_id(const struct http_request *request); /* a valid one, or NULL */
 void output_common_headers(struct http_request *request);                /* all of these */
-/** Is this ETag in a list like `"a", W/"b"`, or is the list `*`? */
-bool output_tag_listed(const char *list, const char *tag);
+/** The status of an answer whose ETag is known: 304 instead of 200 if the client has it. */
+int output_status(const struct http_request *request, int http_status, const char *tag);
+/** Send `shared` (NULL: none) if this answer may be the one that others get, too; else false. */
+bool output_shared(struct http_request *request, struct http_shared *shared, int http_status);
+/** Headers of an answer that is not shared, and X-Request-Id. */
+void output_headers(struct http_request *request, const struct http_param *headers, size_t count);
 /** Both listeners' `problem` (see http.h): a refusal by the server itself. */
 void output_problem(void *context, struct http_request *request, int http_status,
                     const char *detail);

@@ -47,7 +47,8 @@ void output_common_headers(struct http_request *request)
         http_add_header(request, output_fixed_headers[i].name, output_fixed_headers[i].value);
 }
 
-bool output_tag_listed(const char *list, const char *tag)
+/** Is this ETag in a list like `"a", W/"b"`, or is the list `*`? */
+static bool is_tag_listed(const char *list, const char *tag)
 {
     size_t length = strlen(tag);
     if (strcmp(list, "*") == 0)
@@ -56,6 +57,27 @@ bool output_tag_listed(const char *list, const char *tag)
         if (at[length] == '\0' || at[length] == ',' || at[length] == ' ')
             return true;
     return false;
+}
+
+int output_status(const struct http_request *request, int http_status, const char *tag)
+{
+    const char *known = http_status == 200 ? http_header(request, "If-None-Match") : NULL;
+    return known && is_tag_listed(known, tag) ? 304 : http_status;
+}
+
+bool output_shared(struct http_request *request, struct http_shared *shared, int http_status)
+{
+    if (!shared || output_given_request_id(request) || !http_may_share(request))
+        return false;
+    http_reply_shared(request, shared, http_status);
+    return true;
+}
+
+void output_headers(struct http_request *request, const struct http_param *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        http_add_header(request, headers[i].name, headers[i].value);
+    output_request_id(request, output_given_request_id(request));
 }
 
 struct http_reply output_reply(struct http_request *request, const struct route *route,
@@ -83,9 +105,8 @@ struct http_reply output_reply(struct http_request *request, const struct route 
     char *tag =
         arena_format(http_arena(request), "\"%" PRId64 ".%s\"", call->question.version, digest);
     http_add_header(request, "ETag", tag);
-    const char *known = http_header(request, "If-None-Match");
-    if (known && route->method == HTTP_GET && call->status == 200 && output_tag_listed(known, tag))
-        reply.status = 304; /* the library leaves the body out; its length stays announced */
+    if (route->method == HTTP_GET) /* 304: the library leaves the body out, and says its length */
+        reply.status = output_status(request, call->status, tag);
     return reply;
 }
 

@@ -152,18 +152,11 @@ void web_reply(struct http_request *request, const struct web_item *item, int ht
 {
     const struct web_file *file = item->file;
     int which = file->forms[WEB_GZIP].tag && input_accepts_gzip(request) ? WEB_GZIP : WEB_IDENTITY;
-    const char *known = http_status == 200 ? http_header(request, "If-None-Match") : NULL;
-    int status = known && output_tag_listed(known, file->forms[which].tag) ? 304 : http_status;
-    const char *id = output_given_request_id(request);
-    if (item->replies[which] && !id && http_may_share(request)) {
-        http_reply_shared(request, item->replies[which], status);
+    int status = output_status(request, http_status, file->forms[which].tag);
+    if (output_shared(request, item->replies[which], status))
         return;
-    }
     struct http_param headers[HEADERS_MAX];
-    size_t count = headers_of(file, which, headers);
-    for (size_t i = 0; i < count; i++)
-        http_add_header(request, headers[i].name, headers[i].value);
-    output_request_id(request, id);
+    output_headers(request, headers, headers_of(file, which, headers));
     struct http_reply reply = reply_with(file, which, status);
     http_reply(request, &reply);
 }
