@@ -22,8 +22,8 @@ const { after } = require('node:test');
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { ADMIN, startServer, waitFor } = require('../http/lib');
-const { launchChromium, MODULES } = require('../tools/chromium');
+const { startServer, waitFor } = require('../http/lib');
+const { launchChromium, MODULES, signedIn } = require('../tools/chromium');
 
 const AXE = fs.readFileSync(path.join(MODULES, 'axe-core/axe.min.js'), 'utf8');
 
@@ -74,19 +74,15 @@ class Site {
     async person(role) {
         if (!this.people.has(role)) {
             const client = role === 'admin' ? await this.server.signIn() : await this.server.as(role);
-            const password = role === 'admin' ? ADMIN.password : client.password;
-            this.people.set(role, { client, email: client.user.email, password });
+            this.people.set(role, { client, email: client.user.email, password: client.password });
         }
         return this.people.get(role);
     }
 
-    /** A session of this role, as cookies. */
-    async cookies(role) {
+    /** The state of a browser in which the person of this role has signed in. */
+    async signedIn(role) {
         const { email, password } = await this.person(role);
-        const client = this.server.client();
-        const reply = await client.expect(200, 'POST', '/auth/login', { email, password }, { Origin: this.url });
-        const [, name, value] = /^([^=]+)=([^;]+)/.exec([reply.headers['set-cookie']].flat().find((text) => text.includes('session')));
-        return [{ name, value, domain: new URL(this.url).hostname, path: '/', expires: -1, httpOnly: true, secure: false, sameSite: 'Strict' }];
+        return signedIn(this.server, email, password);
     }
 
     /**
@@ -96,10 +92,7 @@ class Site {
     async visit(role, to = '/', { theme = 'light', language = 'en-GB', size = { width: 1280, height: 800 }, beside, downloads = false, expects = [] } = {}) {
         const context = beside ? beside.context() : await (await theBrowser()).newContext({
             colorScheme: theme, locale: language, viewport: size, acceptDownloads: downloads, reducedMotion: 'reduce',
-            storageState: role === null ? undefined : {
-                cookies: await this.cookies(role),
-                origins: [{ origin: this.url, localStorage: [{ name: 'openrisk.signed-in', value: '1' }] }],
-            },
+            storageState: role === null ? undefined : await this.signedIn(role),
         });
         context.setDefaultTimeout(STEP_LIMIT_MS);
         const page = await context.newPage();

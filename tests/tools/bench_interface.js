@@ -11,7 +11,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { ADMIN, temporaryFolder } = require('../http/lib');
-const { launchChromium } = require('./chromium');
+const { launchChromium, signedIn } = require('./chromium');
 const { writeKev } = require('./generate-kev');
 const { addJson, options, printTable, quantile, runAll, runMain, serverWith } = require('./measure');
 
@@ -31,20 +31,6 @@ function watchFrames() {
             const look = () => (isThere(before) ? resolve(performance.now() - began) : requestAnimationFrame(look));
             requestAnimationFrame(look);
         }, { capture: true, once: true });
-    });
-}
-
-async function contextOf(browser, server) {
-    const client = server.client();
-    const reply = await client.expect(200, 'POST', '/auth/login', ADMIN, { Origin: server.url });
-    const [, name, value] = /^([^=]+)=([^;]+)/.exec([reply.headers['set-cookie']].flat().find((text) => text.includes('session')));
-    const { hostname, origin } = new URL(server.url);
-    return browser.newContext({
-        viewport: { width: 1280, height: 800 },
-        storageState: {
-            cookies: [{ name, value, domain: hostname, path: '/', expires: -1, httpOnly: true, secure: false, sameSite: 'Strict' }],
-            origins: [{ origin, localStorage: [{ name: 'openrisk.signed-in', value: '1' }] }],
-        },
     });
 }
 
@@ -73,7 +59,8 @@ async function toOtherRows(page, kind, act) {
 
 /** One of each kind: {name: ms}. */
 async function round(browser, server, words) {
-    const context = await contextOf(browser, server);
+    const storageState = await signedIn(server, ADMIN.email, ADMIN.password);
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, storageState });
     const figures = {};
     const first = await view(context, server, '/', '.uplot canvas');
     figures['first view: dashboard'] = first.ms;

@@ -16,4 +16,15 @@ function launchChromium() {
     return chromium.launch({ executablePath, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
 }
 
-module.exports = { launchChromium, MODULES };
+/** The state of a browser in which this person has signed in to `server`. */
+async function signedIn(server, email, password) {
+    const { hostname, origin } = new URL(server.url);
+    const reply = await server.client().expect(200, 'POST', '/auth/login', { email, password }, { Origin: origin });
+    const [, name, value] = /^([^=]+)=([^;]+)/.exec([reply.headers['set-cookie']].flat().find((text) => text.includes('session')));
+    return {
+        cookies: [{ name, value, domain: hostname, path: '/', expires: -1, httpOnly: true, secure: false, sameSite: 'Strict' }],
+        origins: [{ origin, localStorage: [{ name: 'openrisk.signed-in', value: '1' }] }],
+    };
+}
+
+module.exports = { launchChromium, MODULES, signedIn };
