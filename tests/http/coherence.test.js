@@ -34,7 +34,7 @@ test(`${OPERATIONS} requests of ${CONNECTIONS} connections: what was acknowledge
     ], HISTORY_LIMIT_MS);
     assert.strictEqual(figures.operations, OPERATIONS);
     assert.strictEqual(figures.stale + figures.backwards + figures.errors + figures.refused, 0);
-    assert.ok(figures.writes > OPERATIONS / 1000, 'there were writes'); // Few where a disk is slow, or busy with something else.
+    assert.ok(figures.writes > OPERATIONS / 200, 'there were writes'); // Fewer where a disk is slow.
     assert.ok(figures.not_modified > 0, 'there were answers 304');
     assert.ok(figures.hits > OPERATIONS / 50, 'answers came from the cache');
     assert.strictEqual((await server.cli(['check'])).code, 0);
