@@ -29,7 +29,6 @@ export interface Options {
     body?: unknown;
     /** The version that is changed: If-Match. Another's newer one is refused with 412. */
     version?: number;
-    signal?: AbortSignal;
     /** Do not ask to sign in again on 401. */
     anonymous?: boolean;
 }
@@ -61,7 +60,7 @@ export function errorOf(status: number, text: string, retryAfter: string | null)
     return new ApiError(status, problem.detail ?? problem.title ?? `HTTP ${status}`, problem.errors ?? [], Number(retryAfter) || 0, problem);
 }
 
-async function send(method: string, path: string, { body, version, signal }: Options): Promise<Response> {
+async function send(method: string, path: string, { body, version }: Options): Promise<Response> {
     const headers: Record<string, string> = {};
     if (body !== undefined) {
         headers['Content-Type'] = 'application/json';
@@ -71,14 +70,11 @@ async function send(method: string, path: string, { body, version, signal }: Opt
     }
     try {
         const answer = await fetch(BASE + path, {
-            method, headers, signal: signal ?? null, credentials: 'same-origin', body: body === undefined ? null : JSON.stringify(body),
+            method, headers, credentials: 'same-origin', body: body === undefined ? null : JSON.stringify(body),
         });
         away.set(false);
         return answer;
-    } catch (error) {
-        if (signal?.aborted) {
-            throw error;
-        }
+    } catch {
         away.set(true);
         throw new ApiError(0, '');
     }
@@ -96,7 +92,7 @@ export async function request<T>(method: string, path: string, options: Options 
     return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
-export const get = <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, signal ? { signal } : {});
+export const get = <T>(path: string) => request<T>('GET', path);
 export const post = <T>(path: string, body?: unknown) => request<T>('POST', path, { body });
 export const patch = <T>(path: string, body: unknown, version?: number) =>
     request<T>('PATCH', path, version === undefined ? { body } : { body, version });

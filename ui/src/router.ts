@@ -58,7 +58,6 @@ export function go(to: string, { replace = false, stay = false } = {}): void {
 }
 
 export const usePlace = place.use;
-export const currentPlace = place.get;
 
 /** A path with those of the values that are set. */
 export function withQuery(path: string, values: Record<string, string | number | undefined | null>): string {

@@ -1,7 +1,7 @@
 /** What people type into, each with its label, and what is wrong with it beside it. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useId } from 'preact/hooks';
-import { say, t, type Text } from '../i18n';
+import { say, t } from '../i18n';
 
 interface Common {
     label: string;
@@ -114,5 +114,3 @@ export function serverSays(error: unknown, field: string): string | undefined {
     const fields = (error as { fields?: { field: string; message: string }[] } | null)?.fields ?? [];
     return fields.find((one) => one.field === field || one.field.startsWith(`${field}[`))?.message;
 }
-
-export type { Text };
